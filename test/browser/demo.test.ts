@@ -1,11 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { enableCompileCache } from "node:module";
-import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemo } from "../../demo/start.ts";
 import { findDuplicated, parseCompletions } from "../reliability/completions.ts";
 import { createTestSettings } from "../support/settings.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 import { describeInChromium, openPage } from "./browser.ts";
 
 // The product's process inherits the cache, without which each of its starts compiles everything anew.
@@ -19,8 +19,7 @@ const FATES = ["arrive", "drop", "double", "delay"] as const;
 const NOTICED_BY = { arrive: /webhook/, drop: /poll/, double: /webhook|poll/, delay: /poll/ };
 
 async function startTestDemo() {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-console-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = createTestFolder("console");
   const output: string[] = [];
   const demo = await startDemo(createTestSettings({ PORT: "0" }), {
     write: (text) => void output.push(text),
@@ -38,9 +37,7 @@ function readWish() {
 }
 
 describeInChromium("The demo's console", () => {
-  test("each control does what it says, what it tells to watch for comes true, and the wish of the README works word for word", {
-    timeout: 300_000,
-  }, async () => {
+  test("each control does what it says, what it tells to watch for comes true, and the wish of the README works word for word", async () => {
     const demo = await startTestDemo();
     // The kinds of all requests that wait for a person. Groundcrew is killed meanwhile.
     const kinds = new Set<string>();
@@ -180,5 +177,5 @@ describeInChromium("The demo's console", () => {
     expect(tallies.filter((text) => /Plane: 0,.*nothing lost/.test(text))).toEqual([]);
     expect(tallies.findIndex((text) => text.includes("nothing lost"))).toBeLessThan(tallies.length / 2);
     expect(page.problems.filter((wrong) => !wrong.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
-  });
+  }, 300_000);
 });

@@ -218,28 +218,26 @@ describeInChromium("Every view, with hostile texts (reliability 18)", () => {
     }
   });
 
-  test.each(PLACES.map((place, i) => ({ ...place, i, pressed: place.press?.at(-1) ?? place.key ?? "nothing" })))(
-    "$path, $pressed pressed: axe finds nothing in light, in the dark and in French on a phone; it fits these and 400 % zoom, and Tab reaches all of it",
-    async (place) => {
-      // In the usual run axe-core looks at a place on one of both screens.
-      const isOnBoth = IS_FULL_RUN || place.path === "/board";
-      await goTo(laptop, place);
-      if (isOnBoth || place.i % 2 === 0) await expectNoViolation(laptop, place.path === "/board");
-      await checkSize(laptop, LAPTOP);
-      // A view scrolls on a laptop, not the document.
-      expect(await laptop.evaluate("document.documentElement.scrollHeight")).toBe(LAPTOP.height);
-      expect(await findUnreachable(laptop, IS_FULL_RUN)).toEqual([]);
-      if (place.leave) await laptop.keyboard.press(place.leave);
+  const rows = PLACES.map((place, i) => ({ ...place, i, pressed: place.press?.at(-1) ?? place.key ?? "nothing" }));
+  test.each(rows)("$path, $pressed pressed: axe finds nothing, it fits each screen, Tab reaches it", async (place) => {
+    // In the usual run axe-core looks at a place on one of both screens.
+    const isOnBoth = IS_FULL_RUN || place.path === "/board";
+    await goTo(laptop, place);
+    if (isOnBoth || place.i % 2 === 0) await expectNoViolation(laptop, place.path === "/board");
+    await checkSize(laptop, LAPTOP);
+    // A view scrolls on a laptop, not the document.
+    expect(await laptop.evaluate("document.documentElement.scrollHeight")).toBe(LAPTOP.height);
+    expect(await findUnreachable(laptop, IS_FULL_RUN)).toEqual([]);
+    if (place.leave) await laptop.keyboard.press(place.leave);
 
-      await goTo(phone, place);
-      expect(await phone.title()).toMatch(new RegExp(`^(\\(\\d+\\) )?${place.title} · `));
-      if (isOnBoth || place.i % 2 === 1) await expectNoViolation(phone);
-      await checkPhone();
-      // A phone shows one view at a time, and the activity of a task below it.
-      const sections = (await phone.evaluate(LIST_SECTIONS)) as string[];
-      expect(sections).toHaveLength(sections[0] === "task" ? 2 : 1);
-      if (place.leave) await phone.keyboard.press(place.leave);
-      expect(laptop.problems.concat(phone.problems)).toEqual([]);
-    },
-  );
+    await goTo(phone, place);
+    expect(await phone.title()).toMatch(new RegExp(`^(\\(\\d+\\) )?${place.title} · `));
+    if (isOnBoth || place.i % 2 === 1) await expectNoViolation(phone);
+    await checkPhone();
+    // A phone shows one view at a time, and the activity of a task below it.
+    const sections = (await phone.evaluate(LIST_SECTIONS)) as string[];
+    expect(sections).toHaveLength(sections[0] === "task" ? 2 : 1);
+    if (place.leave) await phone.keyboard.press(place.leave);
+    expect(laptop.problems.concat(phone.problems)).toEqual([]);
+  });
 });

@@ -1,6 +1,5 @@
 import type { PlaneSimulator } from "../../simulators/plane/plane-simulator.ts";
 import type { Item, Project, User } from "../../simulators/plane/types.ts";
-import { startPageTestApp } from "./page-test-app.ts";
 
 const TASKS = [
   "Collect the requirements of the sales team",
@@ -24,14 +23,4 @@ export function addPlan(plane: PlaneSimulator, project: Project, thot: User): It
   plane.addItem(project, { name: "Order business cards" });
   plane.addItem(project, { name: "Renew the domain", priority: "high" });
   return items;
-}
-
-/** Starts the product with a plan of which one task is finished and another one claimed, by the agent's own calls. */
-export async function startTeamPlanApp() {
-  const app = await startPageTestApp({}, addPlan);
-  const { actAsThot } = app;
-  await actAsThot().setStatus("ONB-1", { status: "in_progress" });
-  await actAsThot().setStatus("ONB-1", { status: "done", text: "Done.", confidence: 0.9, cost: 0.4 });
-  await actAsThot().setStatus("ONB-4", { status: "in_progress" });
-  return app;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { describeInChromium, type TestPage } from "./browser.ts";
-import { openSignedInPage, WAIT } from "./page-test-app.ts";
-import { startTeamPlanApp } from "./team-plan-app.ts";
+import { openSignedInPage, startPageTestApp, WAIT } from "./page-test-app.ts";
+import { addPlan } from "./team-plan-app.ts";
 
 const FOCUSED = "document.activeElement";
 
@@ -14,7 +14,10 @@ async function openView(page: TestPage, view: "team" | "plan"): Promise<void> {
 
 describeInChromium("The views Team and Plan", () => {
   test("the team shows what an agent holds, its queue and its figures, as charts and as a table, and follows changes; the plan is a graph that is used with the keyboard", async () => {
-    const app = await startTeamPlanApp();
+    const app = await startPageTestApp({}, addPlan);
+    await app.actAsThot().setStatus("ONB-1", { status: "in_progress" });
+    await app.actAsThot().setStatus("ONB-1", { status: "done", text: "Done.", confidence: 0.9, cost: 0.4 });
+    await app.actAsThot().setStatus("ONB-4", { status: "in_progress" });
     const page = await openSignedInPage(app.url);
     await openView(page, "team");
     const panel = page.locator(".agent:has-text('Thot')");

@@ -179,71 +179,67 @@ async function takeDevice(url: string, name: Device) {
 }
 
 describeInChromium("The whole day of a person", () => {
-  test.each(DAYS)(
-    "with %s, then with %s: signs in, judges all that waits, and stops an agent",
-    async (...devices) => {
-      const app = await startWholeDay();
-      const expectStory = (part: RegExp) => expect.poll(() => app.narrated.join("\n"), WAIT).toMatch(part);
-      const findItem = (title: string) =>
-        app.plane
-          .projects()
-          .flatMap((project) => app.plane.items(project).map((item) => ({ project, item })))
-          .find(({ item }) => item.name.startsWith(title));
-      const readState = (title: string) => {
-        const found = findItem(title);
-        return found && app.plane.states(found.project).find(({ id }) => id === found.item.state)?.name;
-      };
+  test.each(DAYS)("with %s, then %s: judges what waits, stops an agent", { timeout: 240_000 }, async (...devices) => {
+    const app = await startWholeDay();
+    const expectStory = (part: RegExp) => expect.poll(() => app.narrated.join("\n"), WAIT).toMatch(part);
+    const findItem = (title: string) =>
+      app.plane
+        .projects()
+        .flatMap((project) => app.plane.items(project).map((item) => ({ project, item })))
+        .find(({ item }) => item.name.startsWith(title));
+    const readState = (title: string) => {
+      const found = findItem(title);
+      return found && app.plane.states(found.project).find(({ id }) => id === found.item.state)?.name;
+    };
 
-      // A plan.
-      const morning = await takeDevice(app.url, devices[0]);
-      await morning.decide(`${request("plan", "contact form")} [data-answer="approve"]`);
-      await morning.waitUntilGone(request("plan"));
-      await expect.poll(() => readState("Design: "), WAIT).toBeDefined();
+    // A plan.
+    const morning = await takeDevice(app.url, devices[0]);
+    await morning.decide(`${request("plan", "contact form")} [data-answer="approve"]`);
+    await morning.waitUntilGone(request("plan"));
+    await expect.poll(() => readState("Design: "), WAIT).toBeDefined();
 
-      // A question.
-      await morning.decide(`${request("question", "Which colour")} button:has-text("Green")`);
-      await expectStory(/Ptah received an answer about \w+-1: Green/);
+    // A question.
+    await morning.decide(`${request("question", "Which colour")} button:has-text("Green")`);
+    await expectStory(/Ptah received an answer about \w+-1: Green/);
 
-      // A ticket, and the permission that its session asks for: all of it is shown before it can be allowed.
-      await morning.decide(`${request("ticket", "Test all pages")} [data-answer="approve"]`);
-      const permission = request("permission");
-      await morning.page.locator(permission).waitFor(WAIT);
-      expect(await morning.page.isDisabled(`${permission} [data-answer="allow"]`)).toBe(true);
-      await morning.press(`${permission} > button`);
-      expect(await morning.page.textContent(`${permission} pre`)).toBe(LONG_COMMAND);
-      await morning.decide(`${permission} [data-answer="allow"]`);
-      await morning.waitUntilGone(permission);
-      expect(morning.page.problems).toEqual([]);
-      await morning.page.close();
+    // A ticket, and the permission that its session asks for: all of it is shown before it can be allowed.
+    await morning.decide(`${request("ticket", "Test all pages")} [data-answer="approve"]`);
+    const permission = request("permission");
+    await morning.page.locator(permission).waitFor(WAIT);
+    expect(await morning.page.isDisabled(`${permission} [data-answer="allow"]`)).toBe(true);
+    await morning.press(`${permission} > button`);
+    expect(await morning.page.textContent(`${permission} pre`)).toBe(LONG_COMMAND);
+    await morning.decide(`${permission} [data-answer="allow"]`);
+    await morning.waitUntilGone(permission);
+    expect(morning.page.problems).toEqual([]);
+    await morning.page.close();
 
-      // The result of the ticket.
-      const afternoon = await takeDevice(app.url, devices[1]);
-      await afternoon.decide(`${request("result")} [data-answer="approve"]`);
+    // The result of the ticket.
+    const afternoon = await takeDevice(app.url, devices[1]);
+    await afternoon.decide(`${request("result")} [data-answer="approve"]`);
 
-      // A review, which is sent back with a reason, and approved when the agent has done it again.
-      const review = request("review", "Build: ");
-      await afternoon.press(`${review} [data-answer="send_back"]`);
-      await afternoon.write(`${review} textarea`, "Make the buttons larger");
-      await afternoon.decide(`${review} form [type="submit"]`);
-      await afternoon.waitUntilGone(review);
-      await expectStory(/40% sure of \w+-2[\s\S]*60% sure of \w+-2/);
-      await afternoon.decide(`${review} [data-answer="approve"]`);
-      await afternoon.waitUntilGone(review);
-      await expect.poll(() => readState("Build: "), WAIT).toBe("Done");
-      await expect.poll(() => readState("Test all pages"), WAIT).toBe("Done");
+    // A review, which is sent back with a reason, and approved when the agent has done it again.
+    const review = request("review", "Build: ");
+    await afternoon.press(`${review} [data-answer="send_back"]`);
+    await afternoon.write(`${review} textarea`, "Make the buttons larger");
+    await afternoon.decide(`${review} form [type="submit"]`);
+    await afternoon.waitUntilGone(review);
+    await expectStory(/40% sure of \w+-2[\s\S]*60% sure of \w+-2/);
+    await afternoon.decide(`${review} [data-answer="approve"]`);
+    await afternoon.waitUntilGone(review);
+    await expect.poll(() => readState("Build: "), WAIT).toBe("Done");
+    await expect.poll(() => readState("Test all pages"), WAIT).toBe("Done");
 
-      // The last task: the person stops its agent.
-      await expectStory(/Ptah asks about \w+-3/);
-      const { project, item } = findItem("Test: ") ?? {};
-      const key = `${project?.identifier}-${item?.sequence_id}`;
-      await afternoon.page.locator(request("question", "Which phones")).waitFor(WAIT);
-      await afternoon.openTask(key);
-      afternoon.page.once("dialog", (dialog) => dialog.accept());
-      await afternoon.press('#task button:has-text("⏹")');
-      await afternoon.page.locator(`#trail tr:has-text("${key}"):has-text("stopped the work")`).waitFor(WAIT);
-      await afternoon.waitUntilGone('#task button:has-text("⏹")');
-      expect(afternoon.page.problems).toEqual([]);
-    },
-    240_000,
-  );
+    // The last task: the person stops its agent.
+    await expectStory(/Ptah asks about \w+-3/);
+    const { project, item } = findItem("Test: ") ?? {};
+    const key = `${project?.identifier}-${item?.sequence_id}`;
+    await afternoon.page.locator(request("question", "Which phones")).waitFor(WAIT);
+    await afternoon.openTask(key);
+    afternoon.page.once("dialog", (dialog) => dialog.accept());
+    await afternoon.press('#task button:has-text("⏹")');
+    await afternoon.page.locator(`#trail tr:has-text("${key}"):has-text("stopped the work")`).waitFor(WAIT);
+    await afternoon.waitUntilGone('#task button:has-text("⏹")');
+    expect(afternoon.page.problems).toEqual([]);
+  });
 });

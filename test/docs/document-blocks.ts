@@ -34,8 +34,8 @@ export function readBlocks(page: string): DocumentBlock[] {
 export const isShellBlock = ({ language }: DocumentBlock) => language === "sh" || language === "";
 
 /**
- * A block of commands or settings, the first or nth below a heading. The file that calls this runs the block: `shell-blocks.test.ts` finds
- * the calls by their literal arguments.
+ * A block of commands or settings, the first or nth below a heading. The file that calls this runs the block:
+ * documents.test.ts finds the calls by their literal arguments.
  */
 export function readShellBlock(page: string, heading: string, nth = 1): string {
   const found = readBlocks(page).filter((block) => block.heading === heading && isShellBlock(block))[nth - 1];

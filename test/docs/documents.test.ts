@@ -2,10 +2,13 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
 import { renderDocuments } from "../../docs/generate/documents.ts";
+import { listTexts, OTHER_TEXTS, RECEIVED_TEXTS } from "../../docs/generate/messages-sections.ts";
 import { listMountedRoutes } from "../../docs/generate/routes-section.ts";
 import { TOOLS } from "../../functions/agent/tools.ts";
 import { manifest } from "../../functions/index.ts";
 import { type ErrorCode, GroundcrewError } from "../../shared/errors.ts";
+import { LOCALES } from "../../shared/i18n/localize.ts";
+import { getTexts } from "../../shared/i18n/texts.ts";
 import { QUEUES } from "../../shared/store/port.ts";
 import { isShellBlock, PAGES, readBlocks, readInlineCommands, readProse } from "./document-blocks.ts";
 
@@ -166,4 +169,22 @@ test("Commands in the text of README and docs/ name scripts of package.json, com
     (command) => /^(?:npm run|npx groundcrew|groundcrew)(?: --silent)? (\S+)/.exec(command)?.[1] ?? "",
   );
   expect(names.filter((name) => !name.startsWith("<") && !known.has(name))).toEqual([]);
+});
+
+const shown = readFileSync("docs/messages.md", "utf8").replaceAll("<br>", "\n").replace(/\\(.)/g, "$1");
+
+test("docs/messages.md has every text that a person can receive, in both languages", () => {
+  const sections = Object.keys(getTexts("en")).filter((name) => !OTHER_TEXTS.includes(name));
+  const unknown = sections.filter((name) => RECEIVED_TEXTS[name] === undefined);
+  expect(unknown, "sections of shared/i18n that docs/generate/messages-sections.ts does not render").toEqual([]);
+  const texts = sections.flatMap(listTexts);
+  expect(texts.length).toBeGreaterThan(500);
+  for (const locale of LOCALES) {
+    const missing = texts.filter((one) => !shown.includes(one.texts[locale].trim()));
+    expect(missing.map(({ name }) => name)).toEqual([]);
+  }
+});
+
+test("docs/messages.md shows no Markdown of agents and no placeholder", () => {
+  expect(shown.match(/\*\*|\{\w+\}/g)).toBeNull();
 });

@@ -1,19 +1,18 @@
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, onTestFinished } from "vitest";
+import { expect } from "vitest";
 import { readProject } from "../compose/compose-files.ts";
 import { createDockerLines, createStandIns } from "../compose/docker-stand-in.ts";
 import { readDockerfile } from "../compose/dockerfile.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 
 const execute = promisify(execFile);
 
 /** A server with a checkout and stand-ins for the programs that would need Docker, systemd or the Internet. */
 export function createServer() {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-server-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = createTestFolder("server");
   const source = join(folder, "source");
   for (const name of ["compose", "caddy"]) cpSync(name, join(source, name), { recursive: true });
   rmSync(join(source, "compose/.env"), { force: true });

@@ -1,10 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { Cron } from "croner";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readBackupSettings } from "../../runtime/backup/backup-settings.ts";
 import { parseOpenclawOptions } from "../../runtime/cli/openclaw-command.ts";
 import { parseUpgradeSettings } from "../../runtime/openclaw-upgrade/upgrade-driver.ts";
@@ -13,13 +12,14 @@ import { findChoice, prepareChoice } from "../compose/choices.ts";
 import { readDotEnv } from "../compose/compose-files.ts";
 import { writeComposeConfig } from "../compose/docker-stand-in.ts";
 import { hasPromtool } from "../compose/monitoring/promtool.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 import { startTestRuntime } from "../support/test-runtime.ts";
 import { readBlocks, readInlineCommands, readShellBlock } from "./document-blocks.ts";
 import { createServer, expectComposeCalls } from "./fresh-server.ts";
 
 const PAGE = "docs/operations.md";
 
-describe("docs/operations.md, command by command", { timeout: 60_000 }, () => {
+describe("docs/operations.md, command by command", () => {
   test("INFRA-01 MONITOR-03: from a clone to Plane, Groundcrew and monitoring, then pinned and upgraded", async () => {
     const { folder, compose, run, readDocker } = createServer();
     const { url } = await startTestRuntime();
@@ -91,24 +91,21 @@ describe("docs/operations.md, command by command", { timeout: 60_000 }, () => {
     expect(JSON.parse((await run(`./${command}`)).stdout)).toEqual({ changed: 0, names: [] });
   });
 
-  test.skipIf(!hasCaddy())(
-    "INFRA-04: the variables for a Caddy of your own are accepted by Caddy, and name services",
-    () => {
-      const text = readShellBlock("docs/operations.md", "A Caddy of your own");
-      const folder = mkdtempSync(join(tmpdir(), "groundcrew-own-caddy-"));
-      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-      // A site of theirs, and ours.
-      const sites = ["sites.caddy", "sites.grafana.caddy"].map((name) => `import ${resolve("caddy", name)}`);
-      writeFileSync(join(folder, "Caddyfile"), `example.org {\n\trespond ok\n}\n\n${sites.join("\n")}\n`);
-      const env = parseEnv(text.replaceAll(/ (?=[A-Z_]+=)/g, "\n")) as Record<string, string>;
-      expect(Object.keys(env).length).toBeGreaterThan(8);
-      expect(validateCaddyfile(join(folder, "Caddyfile"), env)).toContain("Valid configuration");
-      const { services } = prepareChoice(findChoice("plane,embedded-data")).project;
-      const aliases = Object.values(services).flatMap(({ networks }) => networks?.["frontend"]?.aliases ?? []);
-      const hosts = Object.values(env).flatMap((value) => /^([a-z-]+):\d+$/.exec(value)?.[1] ?? []);
-      expect(hosts.sort()).toEqual(aliases.filter((alias) => alias.startsWith("plane-")).sort());
-    },
-  );
+  test("INFRA-04: the variables for a Caddy of your own are accepted by Caddy, and name services", (context) => {
+    context.skip(!hasCaddy());
+    const text = readShellBlock("docs/operations.md", "A Caddy of your own");
+    const folder = createTestFolder("own-caddy");
+    // A site of theirs, and ours.
+    const sites = ["sites.caddy", "sites.grafana.caddy"].map((name) => `import ${resolve("caddy", name)}`);
+    writeFileSync(join(folder, "Caddyfile"), `example.org {\n\trespond ok\n}\n\n${sites.join("\n")}\n`);
+    const env = parseEnv(text.replaceAll(/ (?=[A-Z_]+=)/g, "\n")) as Record<string, string>;
+    expect(Object.keys(env).length).toBeGreaterThan(8);
+    expect(validateCaddyfile(join(folder, "Caddyfile"), env)).toContain("Valid configuration");
+    const { services } = prepareChoice(findChoice("plane,embedded-data")).project;
+    const aliases = Object.values(services).flatMap(({ networks }) => networks?.["frontend"]?.aliases ?? []);
+    const hosts = Object.values(env).flatMap((value) => /^([a-z-]+):\d+$/.exec(value)?.[1] ?? []);
+    expect(hosts.sort()).toEqual(aliases.filter((alias) => alias.startsWith("plane-")).sort());
+  });
 
   test.skipIf(!hasPromtool())("MONITOR-04: the checks of Prometheus' files succeed", async () => {
     const { folder, run } = createServer();

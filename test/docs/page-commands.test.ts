@@ -15,7 +15,7 @@ import { createShell } from "./shell.ts";
 
 const ADDRESS = "http://127.0.0.1:8787";
 
-describe("The commands of README and docs/", { timeout: 60_000 }, () => {
+describe("The commands of README and docs/", () => {
   test("that call npm have scripts of package.json, and set known settings only", async () => {
     const shell = createShell({ git: 'if [ "$1" = clone ]; then mkdir "$3"; fi', npm: "" });
     shell.write("data/secrets.json", '{"ADMIN_TOKEN": "a-token-of-these-tests"}');

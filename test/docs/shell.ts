@@ -1,11 +1,10 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { onTestFinished } from "vitest";
 import { createStandIns } from "../compose/docker-stand-in.ts";
 import { getBuiltProgram } from "../support/built-program.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 
 const execute = promisify(execFile);
 
@@ -14,8 +13,7 @@ const GROUNDCREW = `exec ${process.execPath} ${getBuiltProgram("cli")} "$@"`;
 
 /** A shell in an empty folder, which is also the user's home, with the real `groundcrew` and these stand-ins. */
 export function createShell(programs: Record<string, string> = {}) {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-shell-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = createTestFolder("shell");
   const { path, readCalls } = createStandIns(folder, { groundcrew: GROUNDCREW, ...programs });
   /** Runs a block as it is written, but for its placeholders; the first command that fails ends it. */
   const run = async (text: string, env: Record<string, string> = {}) => {

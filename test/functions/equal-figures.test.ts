@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { createForwardRules, forwardHandler } from "../../functions/forward.ts";
 import { figuresTick } from "../../functions/maintenance-ticks.ts";
 import { digestTick } from "../../functions/telegram/digest/digest.ts";
@@ -7,13 +7,12 @@ import { readAgentDays } from "../../shared/accounting/history.ts";
 import { localizeDuration } from "../../shared/i18n/localize.ts";
 import { HOUR, MINUTE, SECOND } from "../../shared/time.ts";
 import { createBridgeTokens, HTTP_ADMIN_TOKEN, serveTestApp } from "../support/http-test-app.ts";
-import { startScriptedServer } from "../support/scripted-server.ts";
+import { startScriptedServer } from "../support/test-server.ts";
 import { toPlainText } from "./telegram/commands/commands-app.ts";
 import { createLiveMessagesApp } from "./telegram/live-messages-app.ts";
 
 async function createApp() {
   const receiver = await startScriptedServer({ status: 204, body: "" });
-  onTestFinished(() => receiver.close());
   const app = await createLiveMessagesApp({
     config: {
       budget: { amount: 50, currency: "EUR" },

@@ -1,8 +1,5 @@
-import { Client } from "@modelcontextprotocol/sdk/client";
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
-import { onTestFinished } from "vitest";
 import { z } from "zod";
+import { callTool, connectMcpClient } from "../support/http-test-app.ts";
 
 /** The result of a call: the tool's answer, or the message of the refusal. */
 export type CallResult = { answer: unknown } | { refused: string };
@@ -18,14 +15,9 @@ const refusalSchema = z.object({ error: z.object({ message: z.string() }) });
 
 /** Creates a client that uses the MCP SDK. */
 export async function createMcpClient(url: string, token: string): Promise<AgentClient> {
-  const client = new Client({ name: "an agent", version: "1" });
-  const headers = { authorization: `Bearer ${token}` };
-  const transport = new StreamableHTTPClientTransport(new URL("/mcp", url), { requestInit: { headers } });
-  // The SDK's types are not compatible with exactOptionalPropertyTypes.
-  await client.connect(transport as Parameters<Client["connect"]>[0]);
-  onTestFinished(() => client.close());
+  const client = await connectMcpClient(url, token);
   async function call(tool: string, input: Record<string, unknown>): Promise<CallResult> {
-    const { content, isError } = CallToolResultSchema.parse(await client.callTool({ name: tool, arguments: input }));
+    const { content, isError } = await callTool(client, tool, input);
     const text = content[0]?.type === "text" ? content[0].text : "";
     return isError ? { refused: text } : { answer: JSON.parse(text) };
   }

@@ -1,24 +1,23 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { startRuntimeWithAgents, toAgentToken } from "./runtime-with-agents.ts";
+import { createHttpTestApp, HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
 
 const auditSchema = z.object({ calls: z.array(z.object({ tool: z.string(), outcome: z.string() })) });
 
 test("reliability 20: calls about another agent's task, a foreign project and a tool of the Concierge are refused, logged and audited", async () => {
-  const bridge = await startRuntimeWithAgents({ agents: ["Concierge", "Imhotep", "Thot"] });
-  const { plane } = bridge;
-  const closed = plane.addProject({ name: "Closed", identifier: "SEC", members: [bridge.getUser("Concierge")] });
-  bridge.addTask("Write it down", "Imhotep");
-  bridge.addTask("Hidden", undefined, { labels: [plane.addLabel(closed, "agent:Thot")] }, closed);
+  const app = await createHttpTestApp();
+  const { plane } = app;
+  const closed = plane.addProject({
+    name: "Closed",
+    identifier: "SEC",
+    by: app.getUser("Concierge"),
+    members: [app.human],
+  });
+  app.addTask("Write it down", "Imhotep");
+  app.addTask("Hidden", [], { labels: [plane.addLabel(closed, "agent:Thot")] }, closed);
   plane.addItem(closed, { name: "Nobody's" });
-  const { url, deps } = await bridge.startRuntimeAndPoll();
+  await app.runFirstPoll();
   const requestsBefore = plane.ledger.requests.length;
-  const callAs = (agent: string, tool: string, input: unknown) =>
-    fetch(`${url}/agent/${tool}`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${toAgentToken(agent)}`, "content-type": "application/json" },
-      body: JSON.stringify(input),
-    });
   const calls: [string, Record<string, unknown>, string][] = [
     ["claim_task", { task: "ONB-1" }, "belongs to Imhotep"],
     ["update_task_status", { task: "ONB-1", status: "done", text: "Mine now." }, "belongs to Imhotep"],
@@ -36,18 +35,18 @@ test("reliability 20: calls about another agent's task, a foreign project and a 
     ["list_agents", {}, "for the Concierge"],
   ];
   for (const [tool, input, why] of calls) {
-    const response = await callAs("Thot", tool, input);
-    expect([tool, response.status, await response.text()]).toEqual([tool, 403, expect.stringContaining(why)]);
+    const { status, json } = await app.callTool("Thot", tool, input);
+    expect([tool, status, JSON.stringify(json)]).toEqual([tool, 403, expect.stringContaining(why)]);
   }
-  await deps.drain();
+  await app.drain();
   const requests = plane.ledger.requests.slice(requestsBefore);
   expect(requests.filter(({ method, status }) => method !== "GET" && status < 300)).toEqual([]);
 
-  expect((await callAs("Nobody", "list_my_tasks", {})).status).toBe(401);
-  const headers = { authorization: `Bearer ${bridge.env["ADMIN_TOKEN"]}` };
-  const audit = auditSchema.parse(await (await fetch(`${url}/audit?agent=Thot&limit=100`, { headers })).json());
+  expect((await app.callTool("Nobody", "list_my_tasks", {})).status).toBe(401);
+  const answer = await app.request("/audit?agent=Thot&limit=100", HTTP_ADMIN_TOKEN);
+  const audit = auditSchema.parse(await answer.json());
   expect(audit.calls.reverse()).toEqual(calls.map(([tool]) => ({ tool, outcome: "forbidden" })));
-  const warned = bridge.lines.map((line) => JSON.parse(line)).filter(({ message }) => message === "agent call");
+  const warned = app.logged.filter(({ message }) => message === "agent call");
   expect(warned.map(({ level, agent, tool, outcome }) => [level, agent, tool, outcome])).toEqual(
     calls.map(([tool]) => ["warn", "Thot", tool, "forbidden"]),
   );

@@ -1,10 +1,10 @@
-import { globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { globSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { DEFAULT_CLAIM_MINUTES } from "../../shared/config/settings-file.ts";
 import { DAY, HOUR, MINUTE, type Ms } from "../../shared/time.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 import { createFetchClient } from "./agent-clients.ts";
 import { findFaults, NO_FAULTS, readCompletions } from "./completions.ts";
 import { pickSize } from "./random-source.ts";
@@ -21,103 +21,98 @@ const claimSchema = z.object({ answer: z.object({ until: z.iso.datetime({ offset
 const RUNNING_JUMPS: readonly Ms[] = pickSize([HOUR, -2 * HOUR, 25 * HOUR, -3 * DAY], [HOUR, -2 * HOUR]);
 const RESTART_JUMPS: readonly Ms[] = pickSize([-HOUR, -DAY, -HOUR], [-HOUR]);
 
-test.skipIf(!LIBRARY)(
-  "reliability 9: jumps of the wall clock, while it runs and across a restart, change no owner, lengthen no claim, double no notification and delay neither job nor poll",
-  async () => {
-    const folder = mkdtempSync(join(tmpdir(), "groundcrew-clock-"));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    // Timers and the uptime are those of the machine, as when a clock is corrected.
-    const file = join(folder, "clock-offset");
-    const setClock = (ms: Ms) => writeFileSync(file, `${ms < 0 ? "" : "+"}${ms / 1_000}\n`);
-    setClock(0);
-    const fakeTime = { FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: "1", FAKETIME_DONT_FAKE_MONOTONIC: "1" };
-    const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
-    const { plane, telegram } = simulators;
-    const agents = ["Imhotep", "Thot"].map((name) => ({ name, email: `${name.toLowerCase()}@agents.example` }));
-    const assignees = agents.map((agent) => plane.addUser(agent));
-    const project = simulators.addProject();
-    plane.addItem(project, { name: "Held", assignees });
-    const items = simulators.addItems(project, 12);
+test("reliability 9: jumps of the wall clock, while it runs and across a restart, change no owner, lengthen no claim, double no notification and delay neither job nor poll", async (context) => {
+  context.skip(!LIBRARY);
+  // Timers and the uptime are those of the machine, as when a clock is corrected.
+  const file = join(createTestFolder("clock"), "clock-offset");
+  const setClock = (ms: Ms) => writeFileSync(file, `${ms < 0 ? "" : "+"}${ms / 1_000}\n`);
+  setClock(0);
+  const fakeTime = { FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: "1", FAKETIME_DONT_FAKE_MONOTONIC: "1" };
+  const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
+  const { plane, telegram } = simulators;
+  const agents = ["Imhotep", "Thot"].map((name) => ({ name, email: `${name.toLowerCase()}@agents.example` }));
+  const assignees = agents.map((agent) => plane.addUser(agent));
+  const project = simulators.addProject();
+  plane.addItem(project, { name: "Held", assignees });
+  const items = simulators.addItems(project, 12);
+  simulators.takeWebhookBodies();
+  const tokens = agents.map(({ name }) => [`AGENT_TOKEN_${name.toUpperCase()}`, toAgentToken(name)]);
+  const runtime = await spawnRuntime({
+    env: { ...simulators.env, LD_PRELOAD: LIBRARY ?? "", ...fakeTime, ...Object.fromEntries(tokens) },
+    config: { notifications: [{ events: ["completed"] }], agents },
+    childOptions: { burst: 0, unpaced: true, ...pickSize({}, { ttl: 5_000 }) },
+  });
+  const holder = await createFetchClient(runtime.url, toAgentToken("Imhotep"));
+  const other = await createFetchClient(runtime.url, toAgentToken("Thot"));
+  const sent: string[] = [];
+  let offset: Ms = 0;
+
+  /** Completes the next task in Plane and returns what delivers its webhooks. */
+  function completeItem() {
+    const item = items[sent.length];
+    if (!item) throw new Error("no item is left");
     simulators.takeWebhookBodies();
-    const tokens = agents.map(({ name }) => [`AGENT_TOKEN_${name.toUpperCase()}`, toAgentToken(name)]);
-    const runtime = await spawnRuntime({
-      env: { ...simulators.env, LD_PRELOAD: LIBRARY ?? "", ...fakeTime, ...Object.fromEntries(tokens) },
-      config: { notifications: [{ events: ["completed"] }], agents },
-      childOptions: { burst: 0, unpaced: true, ...pickSize({}, { ttl: 5_000 }) },
-    });
-    const holder = await createFetchClient(runtime.url, toAgentToken("Imhotep"));
-    const other = await createFetchClient(runtime.url, toAgentToken("Thot"));
-    const sent: string[] = [];
-    let offset: Ms = 0;
+    sent.push(`ONB-${item.sequence_id}`);
+    plane.editItem(item, { state: "Done" });
+    const [body = ""] = simulators.takeWebhookBodies();
+    const headers = simulators.createDeliveryHeaders(body);
+    return () => runtime.request("/webhooks/plane", { method: "POST", headers, body });
+  }
+  const expectReported = () =>
+    expect.poll(() => findFaults(telegram, sent), { timeout: REPORT_WAIT_MS }).toEqual(NO_FAULTS);
+  async function expectSameOwner() {
+    const refused = expect.stringContaining(`${KEY} is held by Imhotep`);
+    expect(await other.call("claim_task", { task: KEY })).toEqual({ refused });
+    expect(await holder.call("report", { task: KEY, percent: 50 })).toHaveProperty("answer");
+    expect((await fetch(`${runtime.url}/api/board`, { headers: { cookie } })).status).toBe(200);
+  }
 
-    /** Completes the next task in Plane and returns what delivers its webhooks. */
-    function completeItem() {
-      const item = items[sent.length];
-      if (!item) throw new Error("no item is left");
-      simulators.takeWebhookBodies();
-      sent.push(`ONB-${item.sequence_id}`);
-      plane.editItem(item, { state: "Done" });
-      const [body = ""] = simulators.takeWebhookBodies();
-      const headers = simulators.createDeliveryHeaders(body);
-      return () => runtime.request("/webhooks/plane", { method: "POST", headers, body });
-    }
-    const expectReported = () =>
-      expect.poll(() => findFaults(telegram, sent), { timeout: REPORT_WAIT_MS }).toEqual(NO_FAULTS);
-    async function expectSameOwner() {
-      const refused = expect.stringContaining(`${KEY} is held by Imhotep`);
-      expect(await other.call("claim_task", { task: KEY })).toEqual({ refused });
-      expect(await holder.call("report", { task: KEY, percent: 50 })).toHaveProperty("answer");
-      expect((await fetch(`${runtime.url}/api/board`, { headers: { cookie } })).status).toBe(200);
-    }
-
-    await runtime.poll();
-    await runtime.waitUntilIdle();
-    expect(await holder.call("claim_task", { task: KEY })).toHaveProperty("answer");
-    const session = await fetch(`${runtime.url}/api/session`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ token: RELIABILITY_ADMIN_TOKEN }),
-    });
-    const cookie = session.headers.get("set-cookie")?.split(";")[0] ?? "";
-    for (const jump of RUNNING_JUMPS) {
-      offset += jump;
-      setClock(offset);
-      // Node computes the header once a second.
-      const readOffset = async () => {
-        const date = (await runtime.request("/health")).headers.get("date") ?? "";
-        return Math.round((Date.parse(date) - Date.now()) / HOUR) * HOUR;
-      };
-      await expect.poll(readOffset, { timeout: 30_000 }).toBe(offset);
-      expect((await completeItem()()).status).toBe(200);
-      await expectReported();
-      await expectSameOwner();
-      // Without a webhook, the next poll finds the change.
-      completeItem();
-      expect((await runtime.poll()).status).toBe(200);
-      await expectReported();
-    }
-    const countMarked = () => readCompletions(telegram, SIMULATED_CHAT).marked;
-    expect(countMarked()).toBe(0);
-    for (const jump of RESTART_JUMPS) {
-      // Its webhook is kept, and perhaps handled.
-      expect((await completeItem()()).status).toBe(200);
-      await runtime.kill();
-      offset += jump;
-      setClock(offset);
-      await runtime.start();
-      await expectReported();
-      await expectSameOwner();
-      const claim = claimSchema.parse(await holder.call("claim_task", { task: KEY })).answer;
-      const left = Date.parse(claim.until) - (Date.now() + offset);
-      expect(left).toBeGreaterThan(0);
-      expect(left).toBeLessThan((DEFAULT_CLAIM_MINUTES + 1) * MINUTE);
-      expect((await runtime.poll()).status).toBe(200);
-    }
-    await runtime.waitUntilIdle(60_000);
-    expect(findFaults(telegram, sent)).toEqual(NO_FAULTS);
-    // A kill may interrupt the sending of a message.
-    expect(countMarked()).toBeLessThanOrEqual(RESTART_JUMPS.length);
-    expect(plane.ledger.requests.every(({ status }) => status < 500)).toBe(true);
-  },
-  600_000,
-);
+  await runtime.poll();
+  await runtime.waitUntilIdle();
+  expect(await holder.call("claim_task", { task: KEY })).toHaveProperty("answer");
+  const session = await fetch(`${runtime.url}/api/session`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ token: RELIABILITY_ADMIN_TOKEN }),
+  });
+  const cookie = session.headers.get("set-cookie")?.split(";")[0] ?? "";
+  for (const jump of RUNNING_JUMPS) {
+    offset += jump;
+    setClock(offset);
+    // Node computes the header once a second.
+    const readOffset = async () => {
+      const date = (await runtime.request("/health")).headers.get("date") ?? "";
+      return Math.round((Date.parse(date) - Date.now()) / HOUR) * HOUR;
+    };
+    await expect.poll(readOffset, { timeout: 30_000 }).toBe(offset);
+    expect((await completeItem()()).status).toBe(200);
+    await expectReported();
+    await expectSameOwner();
+    // Without a webhook, the next poll finds the change.
+    completeItem();
+    expect((await runtime.poll()).status).toBe(200);
+    await expectReported();
+  }
+  const countMarked = () => readCompletions(telegram, SIMULATED_CHAT).marked;
+  expect(countMarked()).toBe(0);
+  for (const jump of RESTART_JUMPS) {
+    // Its webhook is kept, and perhaps handled.
+    expect((await completeItem()()).status).toBe(200);
+    await runtime.kill();
+    offset += jump;
+    setClock(offset);
+    await runtime.start();
+    await expectReported();
+    await expectSameOwner();
+    const claim = claimSchema.parse(await holder.call("claim_task", { task: KEY })).answer;
+    const left = Date.parse(claim.until) - (Date.now() + offset);
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThan((DEFAULT_CLAIM_MINUTES + 1) * MINUTE);
+    expect((await runtime.poll()).status).toBe(200);
+  }
+  await runtime.waitUntilIdle(60_000);
+  expect(findFaults(telegram, sent)).toEqual(NO_FAULTS);
+  // A kill may interrupt the sending of a message.
+  expect(countMarked()).toBeLessThanOrEqual(RESTART_JUMPS.length);
+  expect(plane.ledger.requests.every(({ status }) => status < 500)).toBe(true);
+}, 600_000);

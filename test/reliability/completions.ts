@@ -47,9 +47,8 @@ export function findMissing({ named }: Completions, wanted: Iterable<string>): s
 }
 
 /** Finds keys that are shown although they are not wanted. */
-export function findUnexpected({ named }: Completions, wanted: Iterable<string>): string[] {
-  const known = new Set(wanted);
-  return [...named.keys()].filter((key) => !known.has(key));
+export function findUnexpected({ named }: Completions, wanted: readonly string[]): string[] {
+  return [...named.keys()].filter((key) => !wanted.includes(key));
 }
 
 /** Finds keys that are shown more than once by messages that are not marked as a possible repeat. */

@@ -54,21 +54,18 @@ async function commentAndCrash(html: string, crash: CrashPoint) {
 test.each([
   ["reliability 36: a remark is unread, and wakes its agent", "<p>In French</p>", "In French", "conflict"],
   ["reliability 37: a stop has ended the work, and wakes its agent", "<p>stop</p>", "stop at once", "stopped"],
-])(
-  "%s once, or again only when its wake may not have arrived, when the process is killed at any effect of the comment's webhook",
-  async (_, html, words, code) => {
-    const wakes: number[] = [];
-    for (let [nth, hasDied] = [1, true]; hasDied; nth += KILL_STRIDE) {
-      const { died, runs, app } = await commentAndCrash(html, { nth, when: "after" });
-      hasDied = died;
-      wakes.push(runs.filter((message) => message.includes(words)).length);
-      const change = { status: "done", text: "Done.", confidence: 0.9 } as const;
-      const done = app.actAs("Thot").setStatus("ONB-1", change);
-      await expect(done, `after effect ${nth}`).rejects.toMatchObject({ code });
-    }
-    expect(wakes.length * KILL_STRIDE).toBeGreaterThan(15);
-    expect(wakes.filter((count) => count !== 1 && count !== 2)).toEqual([]);
-    // A wake whose process ended before its answer was recorded may not have arrived.
-    expect(wakes.filter((count) => count === 2).length).toBeLessThanOrEqual(3);
-  },
-);
+])("%s once, or again when its wake may not have arrived, whenever it is killed", async (_, html, words, code) => {
+  const wakes: number[] = [];
+  for (let [nth, hasDied] = [1, true]; hasDied; nth += KILL_STRIDE) {
+    const { died, runs, app } = await commentAndCrash(html, { nth, when: "after" });
+    hasDied = died;
+    wakes.push(runs.filter((message) => message.includes(words)).length);
+    const change = { status: "done", text: "Done.", confidence: 0.9 } as const;
+    const done = app.actAs("Thot").setStatus("ONB-1", change);
+    await expect(done, `after effect ${nth}`).rejects.toMatchObject({ code });
+  }
+  expect(wakes.length * KILL_STRIDE).toBeGreaterThan(15);
+  expect(wakes.filter((count) => count !== 1 && count !== 2)).toEqual([]);
+  // A wake whose process ended before its answer was recorded may not have arrived.
+  expect(wakes.filter((count) => count === 2).length).toBeLessThanOrEqual(3);
+});

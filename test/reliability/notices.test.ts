@@ -2,7 +2,6 @@ import { execFileSync, spawnSync } from "node:child_process";
 import {
   closeSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -14,7 +13,6 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { Redis } from "ioredis";
@@ -32,11 +30,13 @@ import { observedSets } from "../../shared/records/store-keys.ts";
 import { DAY, HOUR, SECOND, wait as waitForReal } from "../../shared/time.ts";
 import { startGateway } from "../support/openclaw-gateway.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 import { createRandomSource, IS_FULL_RUN, pickSize } from "./random-source.ts";
 import { NO_TELEGRAM_LIMITS, RELIABILITY_ADMIN_TOKEN, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
 import { spawnRuntime } from "./spawned-runtime.ts";
 
-const LIMIT_MS = 240_000;
+vi.setConfig({ testTimeout: 240_000 });
+
 /** The pauses before a request to Plane is repeated. They take no time here: the clock of these tests stands still. */
 const RETRY_PAUSES = new Set([1_000, 5_000, 15_000]);
 const RUNNER_TOKEN = "runner-token-of-the-reliability-tests";
@@ -47,8 +47,7 @@ type NoticeApp = Awaited<ReturnType<typeof createNoticeApp>>;
 
 /** The product with all its parts, whose ticks run only as time passes in the test. */
 async function createNoticeApp(redis?: TestRedis, opensItself = false, disk?: string) {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-notices-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = createTestFolder("notices");
   const time = { now: Date.now(), planeAhead: 0 };
   const clock = () => time.now;
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS, clock: () => time.now + time.planeAhead });
@@ -418,69 +417,56 @@ function connect({ redis }: NoticeApp): Redis {
   return admin;
 }
 
-test(
-  "reliability 45-47: each fault is said once, everywhere alike, and is over once it is repaired",
-  async () => {
-    const app = await createNoticeApp();
-    for (const one of pickSize([UNTESTED, ...FILE_ROWS], FILE_ROWS)) await expectLife(app, one);
-  },
-  LIMIT_MS,
-);
+test("reliability 45-47: each fault is said once, everywhere alike, and is over once it is repaired", async () => {
+  const app = await createNoticeApp();
+  for (const one of pickSize([UNTESTED, ...FILE_ROWS], FILE_ROWS)) await expectLife(app, one);
+});
 
-test.runIf(IS_FULL_RUN && canMountDisk())(
-  "reliability 31: on a real small disk, little space and none are said once, and are over once there is space",
-  async () => {
-    const path = mkdtempSync(join(tmpdir(), "groundcrew-disk-"));
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_BYTES},mode=0700`, "tmpfs", path], { stdio: "pipe" });
-    onTestFinished(() => {
-      execFileSync("umount", ["--lazy", path]);
-      rmSync(path, { recursive: true });
-    });
-    const app = await createNoticeApp(undefined, false, path);
-    for (const one of DISK_ROWS) await expectLife(app, one);
-  },
-  LIMIT_MS,
-);
+test("reliability 31: on a real small disk, little space and none are said once, and are over once there is space", async (context) => {
+  context.skip(!(IS_FULL_RUN && canMountDisk()));
+  const path = createTestFolder("disk");
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_BYTES},mode=0700`, "tmpfs", path], { stdio: "pipe" });
+  onTestFinished(() => void execFileSync("umount", ["--lazy", path]));
+  const app = await createNoticeApp(undefined, false, path);
+  for (const one of DISK_ROWS) await expectLife(app, one);
+});
 
-test.runIf(IS_FULL_RUN)(
-  "kill -9 between the beginning and the end of a notice: one message, which the next process ends",
-  async () => {
-    const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
-    simulators.addItems(simulators.addProject(), 1);
-    const runtime = await spawnRuntime({ env: simulators.env });
-    const store = join(runtime.folder, "data", "groundcrew.db");
-    const { plane, telegram } = simulators;
-    const marks = () => telegram.chat(SIMULATED_CHAT).messages.flatMap(({ text }) => /^[⚠✅]/u.exec(text)?.[0] ?? []);
-    const refusePolls = () => plane.faults.add({ path: /\/projects\/(?:\?|$)/ }, { kind: "status", status: 404 });
-    const moveStore = () => {
-      renameSync(store, `${store}.away`);
-      return () => renameSync(`${store}.away`, store);
-    };
-    for (const [i, [kind, tick, fault]] of (
-      [
-        ["polls_failing", "poll", refusePolls],
-        ["store_lost", "store", moveStore],
-      ] as const
-    ).entries()) {
-      const ended = Array.from({ length: i }, () => "✅");
-      const repair = fault();
-      await runtime.request(`/ticks/${tick}`, { method: "POST" });
-      await expect.poll(marks, { timeout: 10_000 }).toEqual([...ended, "⚠"]);
-      // A kill inside the send would double the message. The lost store's own is recorded beside it.
-      if (kind !== "store_lost") await runtime.waitUntilIdle();
-      await runtime.kill();
-      repair();
-      await runtime.start();
-      for (let look = 0; look < 2; look += 1) await runtime.request(`/ticks/${tick}`, { method: "POST" });
-      await expect.poll(marks, { timeout: 10_000 }).toEqual([...ended, "✅"]);
-      expect(runtime.output.filter((line) => line.includes('"notice began"'))).toHaveLength(i + 1);
-      const endings = runtime.output.filter((line) => line.includes('"notice ended"'));
-      expect(endings).toHaveLength(i + 1);
-      expect(endings.at(-1)).toContain(`"kind":"${kind}"`);
-    }
-  },
-  LIMIT_MS,
-);
+test("kill -9 between the beginning and the end of a notice: one message, which the next process ends", async (context) => {
+  context.skip(!IS_FULL_RUN);
+  const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
+  simulators.addItems(simulators.addProject(), 1);
+  const runtime = await spawnRuntime({ env: simulators.env });
+  const store = join(runtime.folder, "data", "groundcrew.db");
+  const { plane, telegram } = simulators;
+  const marks = () => telegram.chat(SIMULATED_CHAT).messages.flatMap(({ text }) => /^[⚠✅]/u.exec(text)?.[0] ?? []);
+  const refusePolls = () => plane.faults.add({ path: /\/projects\/(?:\?|$)/ }, { kind: "status", status: 404 });
+  const moveStore = () => {
+    renameSync(store, `${store}.away`);
+    return () => renameSync(`${store}.away`, store);
+  };
+  for (const [i, [kind, tick, fault]] of (
+    [
+      ["polls_failing", "poll", refusePolls],
+      ["store_lost", "store", moveStore],
+    ] as const
+  ).entries()) {
+    const ended = Array.from({ length: i }, () => "✅");
+    const repair = fault();
+    await runtime.request(`/ticks/${tick}`, { method: "POST" });
+    await expect.poll(marks, { timeout: 10_000 }).toEqual([...ended, "⚠"]);
+    // A kill inside the send would double the message. The lost store's own is recorded beside it.
+    if (kind !== "store_lost") await runtime.waitUntilIdle();
+    await runtime.kill();
+    repair();
+    await runtime.start();
+    for (let look = 0; look < 2; look += 1) await runtime.request(`/ticks/${tick}`, { method: "POST" });
+    await expect.poll(marks, { timeout: 10_000 }).toEqual([...ended, "✅"]);
+    expect(runtime.output.filter((line) => line.includes('"notice began"'))).toHaveLength(i + 1);
+    const endings = runtime.output.filter((line) => line.includes('"notice ended"'));
+    expect(endings).toHaveLength(i + 1);
+    expect(endings.at(-1)).toContain(`"kind":"${kind}"`);
+  }
+});
 
 describe.skipIf(!hasRedisServer())("reliability 46: on a real Redis", () => {
   async function createRedisApp() {
@@ -489,56 +475,44 @@ describe.skipIf(!hasRedisServer())("reliability 46: on a real Redis", () => {
     return createNoticeApp(redis);
   }
 
-  test(
-    "each fault of the store is said although the store does not keep it, and is over once it is repaired",
-    async () => {
-      const app = await createRedisApp();
-      for (const one of REDIS_ROWS) {
-        await expectLife(app, one);
-        expect([(await app.request("/health")).status, (await app.request("/ready")).status]).toEqual([200, 200]);
-      }
-    },
-    LIMIT_MS,
-  );
+  test("each fault of the store is said although the store does not keep it, and is over once it is repaired", async () => {
+    const app = await createRedisApp();
+    for (const one of REDIS_ROWS) {
+      await expectLife(app, one);
+      expect([(await app.request("/health")).status, (await app.request("/ready")).status]).toEqual([200, 200]);
+    }
+  });
 
-  test(
-    "a minute without Redis writes the first error and one line with the number of those left out",
-    async () => {
-      const app = await createRedisApp();
-      await app.redis?.kill();
-      app.lines.splice(0);
-      for (let second = 0; second < 60; second += 1) {
-        app.advance(SECOND);
-        await app.deps.drain();
-      }
-      expect(app.lines.filter(({ level }) => level === "error").length).toBeLessThanOrEqual(4);
-      app.advance(2 * SECOND);
+  test("a minute without Redis writes the first error and one line with the number of those left out", async () => {
+    const app = await createRedisApp();
+    await app.redis?.kill();
+    app.lines.splice(0);
+    for (let second = 0; second < 60; second += 1) {
+      app.advance(SECOND);
       await app.deps.drain();
-      expect(app.lines.find(({ repeated }) => Number(repeated) > 100)).toBeDefined();
-      expect((await app.request("/health")).status).toBe(503);
-    },
-    LIMIT_MS,
-  );
+    }
+    expect(app.lines.filter(({ level }) => level === "error").length).toBeLessThanOrEqual(4);
+    app.advance(2 * SECOND);
+    await app.deps.drain();
+    expect(app.lines.find(({ repeated }) => Number(repeated) > 100)).toBeDefined();
+    expect((await app.request("/health")).status).toBe(503);
+  });
 
-  test(
-    "FLUSHDB loses nothing silently: the span is said, every item is found again, and a change in the span causes no message",
-    async () => {
-      const app = await createRedisApp();
-      app.simulators.plane.editItem(app.items[0] ?? "", { state: "Done" });
-      app.simulators.takeWebhookBodies();
-      await connect(app).flushdb();
-      app.advance(30 * SECOND);
-      await app.pass(30);
-      const span = /The store was emptied.+ between .+Z and .+Z may not/.source;
-      expect(app.readMessages()).toEqual([expect.stringMatching(new RegExp(`^[⚠✅].* ${span}`, "u"))]);
-      await app.pass(420);
-      const refilled = /^✅ The store was emptied and has been filled again\. What happened between/;
-      expect(app.readMessages()).toEqual([expect.stringMatching(refilled)]);
-      expect(await app.deps.store.count(observedSets.items(app.project.id))).toBe(app.items.length);
-      expect(await app.deps.store.count(observedSets.open(app.project.id))).toBe(app.items.length - 1);
-    },
-    LIMIT_MS,
-  );
+  test("FLUSHDB loses nothing silently: the span is said, every item is found again, and a change in the span causes no message", async () => {
+    const app = await createRedisApp();
+    app.simulators.plane.editItem(app.items[0] ?? "", { state: "Done" });
+    app.simulators.takeWebhookBodies();
+    await connect(app).flushdb();
+    app.advance(30 * SECOND);
+    await app.pass(30);
+    const span = /The store was emptied.+ between .+Z and .+Z may not/.source;
+    expect(app.readMessages()).toEqual([expect.stringMatching(new RegExp(`^[⚠✅].* ${span}`, "u"))]);
+    await app.pass(420);
+    const refilled = /^✅ The store was emptied and has been filled again\. What happened between/;
+    expect(app.readMessages()).toEqual([expect.stringMatching(refilled)]);
+    expect(await app.deps.store.count(observedSets.items(app.project.id))).toBe(app.items.length);
+    expect(await app.deps.store.count(observedSets.open(app.project.id))).toBe(app.items.length - 1);
+  });
 });
 
 /** Stops the product, and removes what SQLite keeps beside the store's file. */
@@ -547,37 +521,35 @@ async function stopAndTidy(app: NoticeApp) {
   for (const end of ["-wal", "-shm"]) rmSync(app.storeFile + end, { force: true });
 }
 
-test.each(Array.from({ length: pickSize(20, 1) }, (_, seed) => seed + 1))(
-  "reliability 46: random damage of the store's file is said within a minute and ends with a sound file (seed %i)",
-  async (seed) => {
-    const app = await createNoticeApp(undefined, true);
-    await app.stop();
-    const sound = readFileSync(app.storeFile);
-    damageFile(app.storeFile, seed);
-    const hasStarted = await app.start().then(
-      () => true,
-      () => false,
-    );
-    if (hasStarted) {
-      await app.pass(45);
-      expect((await app.request("/health")).status).toBe(503);
-      expect(await app.readNotices()).toEqual([expect.objectContaining({ kind: "store_damaged" })]);
-      await app.stop();
-    }
-    const damaged = /^⚠️ The store's file is damaged: .+\n👉 .+npm run restore/;
-    expect(app.readMessages()).toEqual([expect.stringMatching(damaged)]);
-    // A start that is repeated, as a service manager does, says nothing more.
-    await app.start().then(app.stop, () => {});
-    expect(app.readMessages()).toHaveLength(1);
-    await stopAndTidy(app);
-    writeFileSync(app.storeFile, sound);
-    await app.start();
+const SEEDS = Array.from({ length: pickSize(20, 1) }, (_, seed) => seed + 1);
+
+test.each(SEEDS)("reliability 46: damage of the store's file is said in a minute, and ends (seed %i)", async (seed) => {
+  const app = await createNoticeApp(undefined, true);
+  await app.stop();
+  const sound = readFileSync(app.storeFile);
+  damageFile(app.storeFile, seed);
+  const hasStarted = await app.start().then(
+    () => true,
+    () => false,
+  );
+  if (hasStarted) {
     await app.pass(45);
-    expect(app.readMessages()).toEqual([expect.stringMatching(/^✅ The store is not damaged any more/)]);
-    expect((await app.request("/health")).status).toBe(200);
-  },
-  LIMIT_MS,
-);
+    expect((await app.request("/health")).status).toBe(503);
+    expect(await app.readNotices()).toEqual([expect.objectContaining({ kind: "store_damaged" })]);
+    await app.stop();
+  }
+  const damaged = /^⚠️ The store's file is damaged: .+\n👉 .+npm run restore/;
+  expect(app.readMessages()).toEqual([expect.stringMatching(damaged)]);
+  // A start that is repeated, as a service manager does, says nothing more.
+  await app.start().then(app.stop, () => {});
+  expect(app.readMessages()).toHaveLength(1);
+  await stopAndTidy(app);
+  writeFileSync(app.storeFile, sound);
+  await app.start();
+  await app.pass(45);
+  expect(app.readMessages()).toEqual([expect.stringMatching(/^✅ The store is not damaged any more/)]);
+  expect((await app.request("/health")).status).toBe(200);
+});
 
 /** Overwrites a third of the file with random bytes, as a failing disk does. */
 function damageFile(path: string, seed: number) {

@@ -1,11 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { startServer } from "../support/test-server.ts";
 import { signBody } from "../support/webhook-signature.ts";
 import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
 import { spawnRuntime } from "./spawned-runtime.ts";
@@ -30,7 +28,7 @@ const WAIT = { timeout: 60_000 };
 async function startRecordingProxy(target: string | undefined, keys: Record<string, string> = {}) {
   const requests: string[] = [];
   let carelessAnswers = 0;
-  const server = createServer(async (request, response) => {
+  const own = await startServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks);
@@ -51,14 +49,7 @@ async function startRecordingProxy(target: string | undefined, keys: Record<stri
     response.writeHead(answer.status, { "content-type": found, ...omitUndefined({ date: date ?? undefined }) });
     response.end(Buffer.from(await answer.arrayBuffer()));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  return { requests, url: `http://127.0.0.1:${port}`, isCareless: () => carelessAnswers > 0 };
+  return { requests, url: own, isCareless: () => carelessAnswers > 0 };
 }
 
 function readAllFiles(folder: string): string {

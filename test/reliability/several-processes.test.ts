@@ -62,33 +62,27 @@ describe.skipIf(!hasRedisServer() || !hasCaddy())("reliability 50: two processes
     });
   }, 240_000);
 
-  test.runIf(IS_FULL_RUN)(
-    "a change of version, one process after the other, loses nothing and doubles nothing unmarked",
-    async () => {
-      const redis = await startRedis({ appendonly: "yes" });
-      onTestFinished(() => redis.stop());
-      await completeAll(redis.url, async (quarter, runtimes) => {
-        const next = quarter <= 2 ? runtimes[quarter - 1] : undefined;
-        await next?.kill("SIGTERM");
-        await next?.start({ poll: false });
-      });
-    },
-    240_000,
-  );
+  test("a change of version, one process after the other, loses nothing and doubles nothing unmarked", async (context) => {
+    context.skip(!IS_FULL_RUN);
+    const redis = await startRedis({ appendonly: "yes" });
+    onTestFinished(() => redis.stop());
+    await completeAll(redis.url, async (quarter, runtimes) => {
+      const next = quarter <= 2 ? runtimes[quarter - 1] : undefined;
+      await next?.kill("SIGTERM");
+      await next?.start({ poll: false });
+    });
+  }, 240_000);
 
   // The usual run has a failover of the store alone, in test/runtime/stores/redis-sentinel.test.ts.
-  test.runIf(IS_FULL_RUN && hasSentinel())(
-    "a failover of Redis Sentinel under load loses and doubles nothing",
-    async () => {
-      const sentinels = await startSentinels();
-      onTestFinished(() => sentinels.stop());
-      await completeAll(sentinels.url, async (quarter) => {
-        if (quarter !== 2) return;
-        const killed = await sentinels.findPrimary();
-        await killed.kill();
-        await sentinels.waitForFailover(killed);
-      });
-    },
-    240_000,
-  );
+  test("a failover of Redis Sentinel under load loses and doubles nothing", async (context) => {
+    context.skip(!(IS_FULL_RUN && hasSentinel()));
+    const sentinels = await startSentinels();
+    onTestFinished(() => sentinels.stop());
+    await completeAll(sentinels.url, async (quarter) => {
+      if (quarter !== 2) return;
+      const killed = await sentinels.findPrimary();
+      await killed.kill();
+      await sentinels.waitForFailover(killed);
+    });
+  }, 240_000);
 });

@@ -24,8 +24,6 @@ interface SimulatorsOptions {
   onEnd?: (end: () => Promise<void>) => void;
 }
 
-export type Simulators = Awaited<ReturnType<typeof startSimulators>>;
-
 /** Limits with which the simulated Telegram never refuses, for tests of other subjects. */
 export const NO_TELEGRAM_LIMITS: Partial<TelegramLimits> = {
   perSecondInChat: UNLIMITED,

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 import { findFreePort } from "../support/redis-server.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 import { COMPILE_CACHE, getTestProgram } from "../support/test-programs.ts";
 import { NO_TELEGRAM_LIMITS, RELIABILITY_ADMIN_TOKEN, startSimulators, toItemKey } from "./simulators.ts";
 
@@ -28,17 +28,14 @@ export type SpawnedRuntime = Awaited<ReturnType<typeof spawnRuntime>>;
 
 /** Starts the runtime in a separate process; port and folder stay the same across restarts. */
 export async function spawnRuntime({ env, config = {}, childOptions = {}, store, port: givenPort }: SpawnOptions) {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-reliability-"));
+  const folder = createTestFolder("reliability");
   const port = givenPort ?? (await findFreePort());
   const url = `http://127.0.0.1:${port}`;
   const output: string[] = [];
   let child: ChildProcess | undefined;
   let starts = 0;
   writeFileSync(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
-  onTestFinished(async () => {
-    await kill();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  onTestFinished(() => kill());
 
   /** Resolves when it listens; rejects when it exits before. */
   async function start(changedOptions: Record<string, unknown> = {}): Promise<void> {
@@ -55,12 +52,11 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store,
     child = started;
     starts += 1;
     const listening = Promise.withResolvers<void>();
-    for (const stream of [started.stdout, started.stderr]) {
+    for (const stream of [started.stdout, started.stderr])
       createInterface(stream).on("line", (line) => {
         output.push(line);
         if (line.includes('"message":"listening"')) listening.resolve();
       });
-    }
     started.once("exit", (code, signal) => {
       listening.reject(new Error(`ended with ${code ?? signal}:\n${output.slice(-20).join("\n")}`));
     });
@@ -99,9 +95,7 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store,
     },
     request,
     /** Runs a complete poll that begins after this call; waits for one that is running. */
-    async poll(): Promise<Response> {
-      return request("/ticks/poll", { method: "POST" });
-    },
+    poll: (): Promise<Response> => request("/ticks/poll", { method: "POST" }),
     /** Resolves when no job is pending; dead letters do not count. */
     async waitUntilIdle(within = IDLE_LIMIT_MS): Promise<void> {
       const end = Date.now() + within;

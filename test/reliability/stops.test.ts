@@ -120,4 +120,4 @@ test("reliability 37: what Plane gets of a stop follows when Plane is back", asy
     ];
   };
   await expect.poll(readPlane, WAIT).toEqual(["Todo", 1, 1]);
-}, 60_000);
+});

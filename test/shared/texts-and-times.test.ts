@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createLog } from "../../shared/log.ts";
 import { findNearestName, identifierSchema, parseTaskKey, taskKeySchema } from "../../shared/names.ts";
-import { cleanLine, cleanText } from "../../shared/text.ts";
+import { cleanLine, cleanText, sanitizeOutput } from "../../shared/text.ts";
 import { DAY, formatIsoTime, HOUR, SECOND, splitByDay, toZonedDate } from "../../shared/time.ts";
 
 test("a cleaned line or text has no characters that control, reorder or hide text, and is truncated between characters", () => {
@@ -87,4 +87,21 @@ test("A period is split at midnight of the time zone, also on days of 23 and 25 
     }),
     { numRuns: 40 },
   );
+});
+
+test.each([
+  ["an escape sequence", "\u001b[31mred\u001b[0m", "[31mred[0m"],
+  ["a mark that turns text around", "invoice\u202efdp.exe", "invoicefdp.exe"],
+  ["invisible tags", `a\u{e0041}\u{e0042}b`, "ab"],
+  ["NUL, a bell and a carriage return", "a\u0000b\u0007c\rd", "abc\nd"],
+])("Sanitized output (reliability 18) contains no %s", (_, text, shown) => {
+  expect(sanitizeOutput(text)).toBe(shown);
+});
+
+test("Sanitized output (reliability 18) keeps lines, tabs, accents and family emoji, at every depth of an answer", () => {
+  const text = "un\tété\n👩‍👩‍👧 $(id) `x` <b>";
+  expect(sanitizeOutput(text)).toBe(text);
+  const answer = { tasks: [{ title: "a\u202eb", percent: 1, blocked_by: [{ key: "A\u0000-1" }] }], none: null };
+  const tasks = [{ title: "ab", percent: 1, blocked_by: [{ key: "A-1" }] }];
+  expect(sanitizeOutput(answer)).toEqual({ tasks, none: null });
 });

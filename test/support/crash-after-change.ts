@@ -1,5 +1,14 @@
 import type { TaskDeps } from "../../shared/app/deps.ts";
-import { createCrashingProcess } from "./crashing-process.ts";
+import { type CrashPoint, createCrashingProcess } from "./crashing-process.ts";
+
+/** Wraps the requests to Plane of deps, with whichever key. */
+function wrapPlane<D extends TaskDeps>(deps: D, { wrap }: ReturnType<typeof createCrashingProcess>) {
+  const getAgentPlane: TaskDeps["getAgentPlane"] = (agent) => {
+    const found = deps.getAgentPlane(agent);
+    return { ...found, plane: wrap(found.plane, ["call"]) };
+  };
+  return { ...deps, plane: wrap(deps.plane, ["call"]), getAgentPlane };
+}
 
 /** Whether a call changes the store, Plane or its storage. */
 function isChange(name: string, [first]: readonly unknown[]): boolean {
@@ -14,22 +23,30 @@ function isChange(name: string, [first]: readonly unknown[]): boolean {
  * change takes effect.
  */
 export function crashAfterChange<D extends TaskDeps>(deps: D, nth = Number.POSITIVE_INFINITY) {
-  const { wrap, wrapFetch, end, crashed } = createCrashingProcess({ nth, when: "after" }, isChange);
+  const process = createCrashingProcess({ nth, when: "after" }, isChange);
+  const { wrap, wrapFetch, end, crashed } = process;
+  const wrapped = { ...wrapPlane(deps, process), store: wrap(deps.store), fetch: wrapFetch(deps.fetch) };
   return {
-    deps: {
-      ...deps,
-      store: wrap(deps.store),
-      fetch: wrapFetch(deps.fetch),
-      plane: wrap(deps.plane, ["call"]),
-      getAgentPlane(agent: string) {
-        const found = deps.getAgentPlane(agent);
-        return { ...found, plane: wrap(found.plane, ["call"]) };
-      },
-      // The next process works the jobs.
-      notify: () => {},
-    } satisfies TaskDeps,
+    // The next process works the jobs.
+    deps: { ...wrapped, notify: () => {} } satisfies TaskDeps,
     end,
     /** Resolves with the work's result, or with "over" when the process ends first. */
     orCrash: <T>(work: Promise<T>): Promise<T | "over"> => Promise.race([work, crashed]),
+  };
+}
+
+/**
+ * Wraps deps so that the process seems to end at its `nth` step (1 is the first), before or after that step took effect.
+ * A step is a request to Plane, a commit or the release of a lease. `steps` counts.
+ */
+export function crashAtStep(deps: TaskDeps, nth: number, when: CrashPoint["when"]) {
+  const process = createCrashingProcess({ nth, when }, () => true);
+  const ended = process.crashed.then(() => Promise.reject(new Error("The process ended.")));
+  ended.catch(() => {});
+  return {
+    state: process.state,
+    deps: { ...wrapPlane(deps, process), store: process.wrap(deps.store, ["commit", "release"]) } satisfies TaskDeps,
+    /** Resolves with the call's result; rejects when the process ends first. */
+    orCrash: <T>(call: Promise<T>): Promise<T> => Promise.race([call, ended]),
   };
 }

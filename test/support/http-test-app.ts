@@ -100,18 +100,21 @@ export async function serveTestApp<App extends Pick<AgentTestApp, "deps">>(testA
       return { status: response.status, headers: response.headers, json };
     },
     /** Connects the MCP SDK's client as this agent, or with another token. */
-    async connectMcpClient(agent: string, token = toBridgeToken(agent)): Promise<Client> {
-      const client = new Client({ name: "a test", version: "1" });
-      const headers = { authorization: `Bearer ${token}` };
-      const transport = new StreamableHTTPClientTransport(new URL("/mcp", url), { requestInit: { headers } });
-      // The SDK's types are not compatible with exactOptionalPropertyTypes.
-      await client.connect(transport as Parameters<Client["connect"]>[0]);
-      onTestFinished(() => client.close());
-      return client;
-    },
+    connectMcpClient: (agent: string, token = toBridgeToken(agent)) => connectMcpClient(url, token),
   });
   // The address after `listenAgain`; `Object.assign` would copy the first one.
   return Object.defineProperty(app, "url", { get: () => url });
+}
+
+/** Connects the MCP SDK's client, until the test ends. */
+export async function connectMcpClient(url: string, token: string): Promise<Client> {
+  const client = new Client({ name: "a test", version: "1" });
+  const headers = { authorization: `Bearer ${token}` };
+  const transport = new StreamableHTTPClientTransport(new URL("/mcp", url), { requestInit: { headers } });
+  // The SDK's types are not compatible with exactOptionalPropertyTypes.
+  await client.connect(transport as Parameters<Client["connect"]>[0]);
+  onTestFinished(() => client.close());
+  return client;
 }
 
 /** Calls a tool through the MCP client. */

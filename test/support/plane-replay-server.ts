@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { z } from "zod";
-import { startScriptedServer } from "./scripted-server.ts";
+import { openScriptedServer } from "./test-server.ts";
 
 const exchangeSchema = z.object({
   name: z.string(),
@@ -33,17 +33,12 @@ export type ReplayServer = Awaited<ReturnType<typeof startReplayServer>>;
 /** Starts an HTTP server that answers exactly as recorded: status, headers, body. */
 export async function startReplayServer() {
   let response: RecordedExchange["response"] = { status: 500, headers: {}, body: { error: "no response is set" } };
-  const {
-    url: serverUrl,
-    requests,
-    close,
-  } = await startScriptedServer((_, outgoing) => {
+  const { requests, ...server } = await openScriptedServer((_, outgoing) => {
     outgoing.writeHead(response.status, response.headers);
     outgoing.end(response.body === null ? undefined : JSON.stringify(response.body));
   });
   return {
-    url: serverUrl,
-    close,
+    ...server,
     /** The requests since the last `play`. */
     get received() {
       return requests.map(({ url, ...request }) => {

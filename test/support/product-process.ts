@@ -1,12 +1,11 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { expect, onTestFinished } from "vitest";
 import { START_FLAGS } from "../../bench/start-flags.ts";
 import { getBuiltProgram } from "./built-program.ts";
+import { createTestFolder } from "./test-folder.ts";
 import { RUNTIME_ENV } from "./test-runtime.ts";
 
 interface ProductProcessOptions {
@@ -17,8 +16,7 @@ interface ProductProcessOptions {
 
 /** Starts the product as a process with the flags of `npm start`; resolves once it listens. It is killed after the test. */
 export async function startProductProcess({ openFiles, env }: ProductProcessOptions = {}) {
-  const cwd = mkdtempSync(join(tmpdir(), "groundcrew-process-"));
-  onTestFinished(() => rmSync(cwd, { recursive: true }));
+  const cwd = createTestFolder("process");
   const command = `${openFiles === undefined ? "" : `ulimit -n ${openFiles}; `}exec "$0" "$@"`;
   const child: ChildProcessByStdio<null, Readable, null> = spawn(
     "bash",

@@ -1,33 +1,26 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 import { keepDefined } from "../../shared/omit-undefined.ts";
 import { findFreePort } from "./redis-server.ts";
+import { createTestFolder } from "./test-folder.ts";
 
 /**
  * Starts workerd as `npm run dev:workers` does, in a process group of its own; port and storage stay across restarts.
  * @param entry of the Worker, by its path in the repository; default: the product's
  */
 export async function spawnWorker(variables: Record<string, string>, entry?: string) {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-worker-"));
+  const folder = createTestFolder("worker");
   const port = await findFreePort();
   const envFile = join(folder, "variables.env");
-  writeFileSync(
-    envFile,
-    Object.entries(variables)
-      .map(([name, value]) => `${name}='${value}'`)
-      .join("\n"),
-  );
+  const lines = Object.entries(variables).map(([name, value]) => `${name}='${value}'`);
+  writeFileSync(envFile, lines.join("\n"));
   const output: string[] = [];
   let child: ChildProcess | undefined;
-  onTestFinished(async () => {
-    await kill();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  onTestFinished(() => kill());
 
   /** Resolves when it listens. */
   async function start(): Promise<void> {

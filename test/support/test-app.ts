@@ -239,23 +239,21 @@ export async function createTestApp(options: TestAppOptions = {}) {
     async readItem(item: { id: string }): Promise<ItemRecord | undefined> {
       return (await store.read<ItemRecord>([observedKeys.item(item.id)]))[0]?.value;
     },
-    /** Runs the first poll of an existing workspace, whose earlier webhooks were lost. */
-    async runFirstPoll() {
+    /** Runs the first poll of an existing workspace, after this time; its earlier webhooks were lost. */
+    async runFirstPoll(after = 0) {
+      advance(after);
       app.dropWebhooks();
-      await app.poll();
-      await app.runUntilIdle();
+      await app.pollUntilIdle();
       // Changes in the same second as the first poll count as older than it.
       advance(2_000);
     },
     addProject: (name = "Onboarding", identifier = "ONB"): Project => plane.addProject({ name, identifier }),
-  };
-
-  return Object.assign(app, {
     /** Adds a member of the workspace, whose name `takeEvents` uses. */
     addPerson(name: string) {
       const user = plane.addUser({ name });
       recorder.addPerson(user);
       return user;
     },
-  });
+  };
+  return app;
 }

@@ -4,39 +4,81 @@ import { describeAddress, readCanary } from "../../../shared/monitoring/canary.t
 import { observedSets } from "../../../shared/records/store-keys.ts";
 import { isCanary } from "../../../shared/sync/normalize.ts";
 import { HOUR, MINUTE } from "../../../shared/time.ts";
-import { createCanaryTestApp } from "./canary-test-app.ts";
+import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
 
 const VERSIONS = process.env["FULL"] ? (["1.3.1", "1.2.2"] as const) : (["1.3.1"] as const);
 
-test.each(VERSIONS)(
-  "The canary on Plane %s receives its webhook for one request, and causes no event, no open work and no read",
-  async (version) => {
-    const { app, onb, tickWithWebhook, findCanaryItem } = await createCanaryTestApp({ version });
-    expect(await tickWithWebhook()).toMatchObject({ sent: 1, ms: expect.any(Number) });
-    const stored = await readCanary(app.store);
-    const arrival = { nonce: stored?.lastEdit?.nonce, address: describeAddress(app.settings) };
-    expect(stored?.lastArrival).toMatchObject(arrival);
-    app.advance(HOUR);
-    await app.poll();
-    const costs = await app.recordRequests(() => tickWithWebhook());
-    expect(costs.filter((one) => !one.startsWith("GET projects"))).toEqual(["PATCH work-items/:id/comments/:id"]);
-    app.advance(700_000);
-    const requests = await app.recordRequests(() => app.poll());
-    await app.runUntilIdle();
-    expect(requests.filter((one) => one.includes(":id"))).toEqual([]);
-    const sets = [observedSets.items(onb.id), observedSets.open(onb.id), observedSets.quiet(onb.id)];
-    expect(await Promise.all(sets.map((set) => app.store.count(set)))).toEqual([1, 1, 1]);
-    const item = findCanaryItem();
-    expect(item?.name).toContain("please do not delete");
-    // Not even for what people do with it.
-    app.plane.addComment(item ?? "", "<p>What is this?</p>");
-    app.plane.editItem(item ?? "", { name: "Renamed", state: "In Progress" });
-    await app.deliverWebhooks();
-    await app.poll();
-    await app.runUntilIdle();
-    expect(app.takeEvents()).toEqual([]);
-  },
-);
+/** Creates a test app with a configured project for the canary and a chat. */
+async function createCanaryTestApp(options: TestAppOptions = {}) {
+  const app = await createTestApp({
+    config: { canary: { project: "ONB" } },
+    ...options,
+    setUpPlane: () => ({
+      PLANE_WEBHOOK_SECRET: "wh-secret-of-these-tests",
+      TELEGRAM_BOT_TOKEN: "1000:bot",
+      TELEGRAM_CHAT_ID: "42",
+      TELEGRAM_API_ROOT: "http://127.0.0.1:1",
+    }),
+  });
+  const onb = app.addProject();
+  app.plane.addItem(onb, { name: "Real work" });
+  await app.runFirstPoll();
+  app.takeEvents();
+  return {
+    ...{ app, onb },
+    /** The beginnings and ends of notices, with their texts. */
+    listNotices: () =>
+      app.logged
+        .filter(({ message }) => String(message).startsWith("notice "))
+        .map(({ message, text }) => `${message}: ${text}`),
+    /** Runs the tick; its webhook arrives while it waits. */
+    async tickWithWebhook() {
+      const running = canaryTick.run(app.deps);
+      let done = false;
+      void running.finally(() => {
+        done = true;
+      });
+      while (!done) {
+        await app.deliverWebhooks();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return running;
+    },
+    /** Runs the tick; every webhook is lost. */
+    async tickWithoutWebhook() {
+      const counts = await canaryTick.run(app.deps);
+      app.dropWebhooks();
+      return counts;
+    },
+    findCanaryItem: () => app.plane.items(onb).find(({ external_id }) => external_id === "canary"),
+  };
+}
+
+test.each(VERSIONS)("The canary on Plane %s costs one request, and causes no event, work or read", async (version) => {
+  const { app, onb, tickWithWebhook, findCanaryItem } = await createCanaryTestApp({ version });
+  expect(await tickWithWebhook()).toMatchObject({ sent: 1, ms: expect.any(Number) });
+  const stored = await readCanary(app.store);
+  const arrival = { nonce: stored?.lastEdit?.nonce, address: describeAddress(app.settings) };
+  expect(stored?.lastArrival).toMatchObject(arrival);
+  app.advance(HOUR);
+  await app.poll();
+  const costs = await app.recordRequests(() => tickWithWebhook());
+  expect(costs.filter((one) => !one.startsWith("GET projects"))).toEqual(["PATCH work-items/:id/comments/:id"]);
+  app.advance(700_000);
+  const requests = await app.recordRequests(() => app.poll());
+  await app.runUntilIdle();
+  expect(requests.filter((one) => one.includes(":id"))).toEqual([]);
+  const sets = [observedSets.items(onb.id), observedSets.open(onb.id), observedSets.quiet(onb.id)];
+  expect(await Promise.all(sets.map((set) => app.store.count(set)))).toEqual([1, 1, 1]);
+  const item = findCanaryItem();
+  expect(item?.name).toContain("please do not delete");
+  // Not even for what people do with it.
+  app.plane.addComment(item ?? "", "<p>What is this?</p>");
+  app.plane.editItem(item ?? "", { name: "Renamed", state: "In Progress" });
+  await app.deliverWebhooks();
+  await app.pollUntilIdle();
+  expect(app.takeEvents()).toEqual([]);
+});
 
 test("The canary reports a missing webhook once in Telegram and hourly in the log, and reports when webhooks arrive again", async () => {
   const { app, tickWithWebhook, tickWithoutWebhook, listNotices } = await createCanaryTestApp();
@@ -62,8 +104,7 @@ test("The canary is created again after people deleted it, without notifications
   app.plane.deleteItem(first ?? "");
   for (const ms of [0, 0, 700_000]) {
     app.advance(ms);
-    await app.poll();
-    await app.runUntilIdle();
+    await app.pollUntilIdle();
   }
   expect(await app.recordRequests(() => app.poll())).toEqual(["GET projects", "GET work-items"]);
   expect(await tickWithWebhook()).toMatchObject({ sent: 1, ms: expect.any(Number) });

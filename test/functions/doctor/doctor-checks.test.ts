@@ -1,14 +1,15 @@
 import { expect, test } from "vitest";
 import { parseVersionOutput } from "../../../functions/doctor/openclaw.ts";
+import { checkStore } from "../../../functions/doctor/store.ts";
 import { readKnownVersions } from "../../../runtime/doctor/openclaw-probe.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
+import { callPlane } from "../../support/plane-api.ts";
 import {
   ACCOUNT_PASSWORD,
   createDoctorSetup,
   DOCTOR_BOT_TOKEN,
   getFindings,
   NO_OPENCLAW,
-  startFixedResponseServer,
   WEBHOOK_TARGET,
 } from "./doctor-setup.ts";
 
@@ -41,11 +42,11 @@ const printVersion = (output: string, url: string) => (setup: Setup) => {
   setup.extra.skill = { ...NO_OPENCLAW, readVersion };
 };
 
-const setTelegramWebhook = ({ env }: Setup, url: string) =>
+const setOtherWebhook = ({ env }: Setup) =>
   fetch(`${env["TELEGRAM_API_ROOT"]}/bot${DOCTOR_BOT_TOKEN}/setWebhook`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ url }),
+    body: JSON.stringify({ url: "http://127.0.0.1:9/marked-secret-path" }),
   });
 
 const CASES: Case[] = [
@@ -106,30 +107,25 @@ const CASES: Case[] = [
   ],
   [
     "a webhook of another program at the bot",
-    async (setup) => setTelegramWebhook(setup, `${await startFixedResponseServer(200, "{}")}/marked-secret-path`),
+    setOtherWebhook,
     "telegram webhook",
     /^warning: updates are to be polled, but the bot has a webhook at http:\/\/127\.0\.0\.1:\d+, which prevents polling$/,
     /another program uses this bot/,
   ],
 ];
 
-test.each(CASES)(
-  "The doctor's findings with %s are right and show no secret",
-  async (_, change, name, finding, todo) => {
-    const setup = await createDoctorSetup();
-    const gateway = await change(setup);
-    const findings = await setup.examine();
-    if (typeof finding === "string") expect(getFindings(findings, name)).toBe(finding);
-    else expect(getFindings(findings, name)).toMatch(finding);
-    if (todo) expect(findings.checks.find((check) => check.name === name)?.todo).toMatch(todo);
-    expect(findings.ok).toBe(!findings.checks.some(({ status }) => status === "failed"));
-    expect(JSON.stringify(findings)).not.toMatch(
-      new RegExp(`marked-secret|${ACCOUNT_PASSWORD}|${setup.webhook.secret}`),
-    );
-    // The doctor wakes no agent.
-    if (gateway && typeof gateway === "object" && "runs" in gateway) expect(gateway.runs).toEqual([]);
-  },
-);
+test.each(CASES)("The doctor's findings with %s are right, with no secret", async (_, change, name, finding, todo) => {
+  const setup = await createDoctorSetup();
+  const gateway = await change(setup);
+  const findings = await setup.examine();
+  if (typeof finding === "string") expect(getFindings(findings, name)).toBe(finding);
+  else expect(getFindings(findings, name)).toMatch(finding);
+  if (todo) expect(findings.checks.find((check) => check.name === name)?.todo).toMatch(todo);
+  expect(findings.ok).toBe(!findings.checks.some(({ status }) => status === "failed"));
+  expect(JSON.stringify(findings)).not.toMatch(new RegExp(`marked-secret|${ACCOUNT_PASSWORD}|${setup.webhook.secret}`));
+  // The doctor wakes no agent.
+  if (gateway && typeof gateway === "object" && "runs" in gateway) expect(gateway.runs).toEqual([]);
+});
 
 test("The doctor finds a healthy set-up in order, with three requests of the key's quota and two of each agent's", async () => {
   const { examine, plane, ada, imhotep } = await createDoctorSetup();
@@ -166,11 +162,8 @@ test("The doctor's only finding about a Plane that does not answer is that", asy
 
 test("The doctor fails for an agent that was removed from a project that Groundcrew created", async () => {
   const { examine, plane, ada, imhotep, env } = await createDoctorSetup();
-  const headers = { "x-api-key": env["PLANE_API_KEY"] ?? "", "content-type": "application/json" };
   const project = { name: "Website", identifier: "WEB", external_source: "groundcrew", external_id: "project:1" };
-  const url = `${plane.url}/api/v1/workspaces/javisi/projects/`;
-  const created = await fetch(url, { method: "POST", headers, body: JSON.stringify(project) });
-  const { id } = (await created.json()) as { id: string };
+  const { id } = await callPlane(plane.url, env["PLANE_API_KEY"] ?? "", "POST", "projects/", project);
   plane.addProjectMember(id, imhotep);
   expect(getFindings(await examine(), "agent Imhotep")).toContain("ok: ");
   plane.removeProjectMember(id, imhotep.email);
@@ -199,4 +192,37 @@ test.each([
     ...{ name: "policy", status: "failed", detail },
     todo: "Change tickets.repositories.ONB: until then no session starts.",
   });
+});
+
+const HEALTHY_REDIS = {
+  ...{ redis_version: "7.0.15", role: "master", cluster_enabled: "0" },
+  ...{ aof_enabled: "1", aof_last_write_status: "ok", maxmemory_policy: "noeviction" },
+};
+
+const HEALTHY_FILE_STORE = { kind: "file", folder: "data", mode: 0o700, file: true, writable: true } as const;
+
+test.each([
+  [{}, "ok", "Redis 7.0.15 with an append-only file and noeviction"],
+  [{ aof_enabled: "0" }, "warning", "append-only"],
+  [{ redis_version: "6.2.14" }, "failed", "6.2.14 is too old"],
+  [{ aof_last_write_status: "err" }, "failed", "cannot write"],
+] as const)("The doctor's check of a Redis that differs in %j has the status %s", (differs, status, detail) => {
+  const checks = checkStore({ kind: "redis", info: { ...HEALTHY_REDIS, ...differs } }, { isAlive: false });
+  expect(checks).toEqual([expect.objectContaining({ status, detail: expect.stringContaining(detail) })]);
+});
+
+test.each([
+  [HEALTHY_FILE_STORE, true, "ok", "opened by the running Groundcrew"],
+  [HEALTHY_FILE_STORE, false, "ok", "contains the embedded file"],
+  [{ ...HEALTHY_FILE_STORE, mode: undefined }, false, "warning", "does not exist; Groundcrew would create it"],
+  [{ ...HEALTHY_FILE_STORE, mode: undefined }, true, "failed", "does not exist, although Groundcrew is running"],
+  [{ ...HEALTHY_FILE_STORE, file: false }, true, "failed", "contains no store, although Groundcrew is running"],
+  [{ ...HEALTHY_FILE_STORE, disk: { free: 5e8, size: 1e12 } }, true, "warning", "has only 476 MiB free"],
+  [{ ...HEALTHY_FILE_STORE, disk: { free: 4096, size: 1e12 } }, false, "failed", "is full"],
+  [{ ...HEALTHY_FILE_STORE, mode: 0o755 }, false, "warning", "other users of this machine"],
+  [{ kind: "memory" }, false, "warning", "lost with every restart"],
+] as const)("The doctor's check of %j, the runtime alive: %s, has the status %s", (probe, isAlive, status, detail) => {
+  expect(checkStore(probe, { isAlive })).toEqual([
+    expect.objectContaining({ status, detail: expect.stringContaining(detail) }),
+  ]);
 });

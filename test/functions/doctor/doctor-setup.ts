@@ -1,4 +1,3 @@
-import { createServer, type Server } from "node:http";
 import { onTestFinished } from "vitest";
 import type { DoctorFindings } from "../../../functions/doctor/findings.ts";
 import type { SkillReader } from "../../../functions/doctor/openclaw-skill.ts";
@@ -77,16 +76,4 @@ export async function createDoctorSetup(options: PlaneSimulatorOptions = {}) {
 export function getFindings({ checks }: DoctorFindings, name: string): string {
   const found = checks.filter((check) => check.name === name);
   return found.map(({ status, detail }) => `${status}: ${detail}`).join("\n");
-}
-
-/** Starts an HTTP server that gives every request the same answer. */
-export async function startFixedResponseServer(status: number, body: string): Promise<string> {
-  const server: Server = createServer((_, response) => response.writeHead(status).end(body));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
 }

@@ -19,8 +19,7 @@ async function createItems(count: number, options: TestAppOptions = {}) {
   const app = await createTestApp(options);
   const project = app.addProject();
   const items = Array.from({ length: count }, (_, i) => app.plane.addItem(project, { name: `Item ${i + 1}` }));
-  app.advance(MINUTE);
-  await app.runFirstPoll();
+  await app.runFirstPoll(MINUTE);
   app.advance(20 * MINUTE);
   app.plane.ledger.clear();
   const [item] = items;
@@ -43,7 +42,6 @@ test("an item that changes while its details wait has one job, which reads each 
   const removeFault = plane.faults.add({ path: DETAILS }, UNAVAILABLE);
   for (let i = 0; i < 5; i += 1) {
     plane.editItem(item, { priority: i % 2 ? "low" : "high" });
-    app.dropWebhooks();
     await app.poll();
     expect(await countPending()).toBe(1);
     app.advance(MINUTE);
@@ -66,7 +64,6 @@ test("a change that a read of details has seen is not read again when a later po
   const { app, plane, item, takeReads } = await createItems(1);
   const removeFault = plane.faults.add({ path: DETAILS }, UNAVAILABLE);
   plane.editItem(item, { priority: "high" });
-  app.dropWebhooks();
   await app.poll();
   plane.addComment(item, "<p>After the poll</p>");
   app.dropWebhooks();
@@ -83,11 +80,9 @@ test("details that are no longer needed are not read: all of a removed item, and
   const { app, plane, items, item, takeReads } = await createItems(2);
   const removeFault = plane.faults.add({ path: DETAILS }, UNAVAILABLE);
   for (const one of items) plane.editItem(one, { priority: "high" });
-  app.dropWebhooks();
   await app.poll();
   plane.editItem(item, { state: "Done" });
   plane.deleteItem(items[1] ?? "");
-  app.dropWebhooks();
   await app.poll();
   removeFault();
   await app.runUntilIdle();
@@ -95,7 +90,6 @@ test("details that are no longer needed are not read: all of a removed item, and
   // Nor are they when a done item changes.
   app.advance(MINUTE);
   plane.editItem(item, { priority: "low" });
-  app.dropWebhooks();
   await app.pollUntilIdle();
   expect(takeReads()).toEqual(["comments Item 1"]);
 });
@@ -116,7 +110,6 @@ test("relations of agents' tasks are read first, then what a rule could match, t
     if (i % 3 === 0) plane.editItem(one, { assignees: [thot], labels: [label] });
     else plane.editItem(one, { priority: i % 3 === 1 ? "urgent" : "low" });
   }
-  app.dropWebhooks();
   await app.pollUntilIdle();
   const groups = takeReads().map((read) => {
     const [part, , number] = read.split(" ");
@@ -130,7 +123,6 @@ test("an item whose details cannot be read moves to a job of its own and holds u
   const { app, plane, items, item, countPending, takeReads } = await createItems(2);
   plane.faults.add({ path: new RegExp(`${item.id}/relations`) }, { kind: "status", status: 200, body: '"none"' });
   for (const one of items) plane.editItem(one, { priority: "high" });
-  app.dropWebhooks();
   await app.poll();
   const others = takeReads().filter((read) => !read.endsWith("Item 1"));
   expect(others.toSorted()).toEqual(["comments Item 2", "relations Item 2"]);

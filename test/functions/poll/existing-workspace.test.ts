@@ -95,8 +95,7 @@ test("a project that becomes readable, followed or unarchived later causes no no
   const stored = app.addProject("Archive", "ARC");
   plane.addItem(stored, { name: "Old" });
   plane.archiveProject(stored);
-  app.advance(MINUTE);
-  await app.runFirstPoll();
+  await app.runFirstPoll(MINUTE);
   const hidden = plane.addProject({ name: "Hidden", identifier: "HID", members: [thot], by: thot });
   const unfollowed = app.addProject("Later", "LAT");
   for (const one of [hidden, unfollowed]) plane.addItem(one, { name: "Old" }, { by: thot });
@@ -133,8 +132,7 @@ async function createAgentWorkspace(config: Record<string, unknown> = {}) {
   const fair = app.addTask("Fair", [], { labels: [label] });
   plane.relate(tour, guide);
   plane.editItem(guide, { state: "Cancelled" });
-  app.advance(MINUTE);
-  await app.runFirstPoll();
+  await app.runFirstPoll(MINUTE);
   async function runPolls(n = 3) {
     for (let i = 0; i < n; i += 1) {
       await app.pollUntilIdle();

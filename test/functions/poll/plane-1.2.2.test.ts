@@ -8,8 +8,7 @@ async function createOldPlaneApp() {
   const project = app.addProject();
   const item = app.plane.addItem(project, { name: "Guide" });
   const blocker = app.plane.addItem(project, { name: "First" });
-  app.advance(MINUTE);
-  await app.runFirstPoll();
+  await app.runFirstPoll(MINUTE);
   async function pollLater(ms = 2_000) {
     app.advance(ms);
     await app.pollUntilIdle();

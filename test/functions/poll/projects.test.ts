@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
 import { MINUTE } from "../../../shared/time.ts";
+import { callPlane } from "../../support/plane-api.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
 async function createTwoProjects() {
@@ -11,8 +11,7 @@ async function createTwoProjects() {
   const item = plane.addItem(project, { name: "Guide" });
   const blocker = plane.addItem(other, { name: "First" });
   plane.relate(item, blocker);
-  app.advance(MINUTE);
-  await app.runFirstPoll();
+  await app.runFirstPoll(MINUTE);
   return { app, plane, project, other, item, blocker };
 }
 
@@ -36,7 +35,6 @@ test("a project that the key cannot read causes no events; once it is readable a
   const undo = plane.faults.add({ path: `projects/${other.id}/` }, { kind: "status", status: 403, body });
   plane.editItem(blocker, { name: "Renamed", assignees: [app.human] });
   plane.editItem(item, { name: "Manual" });
-  app.dropWebhooks();
   await app.poll();
   expect(app.takeEvents()).toEqual(["ONB-1 renamed"]);
   undo();
@@ -48,12 +46,7 @@ test("another workspace with the same store starts with a baseline: its existing
   const { app, plane } = await createTwoProjects();
   app.advance(60 * MINUTE);
   const other = plane.addWorkspace({ slug: "other", owner: app.human });
-  const api = async (path: string, json: object) => {
-    const headers = { "x-api-key": app.apiKey, "content-type": "application/json" };
-    const url = `${plane.url}/api/v1/workspaces/other/${path}`;
-    const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(json) });
-    return z.object({ id: z.string() }).parse(await answer.json());
-  };
+  const api = (path: string, json: object) => callPlane(plane.url, app.apiKey, "POST", `/other/${path}`, json);
   const project = await api("projects/", { name: "Theirs", identifier: "THE" });
   await api(`projects/${project.id}/work-items/`, { name: "Old" });
   if (app.settings.plane) app.settings.plane.workspace = other.slug;

@@ -1,25 +1,16 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { readPlaneHealth } from "../../../shared/notices/notices.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
 
 type Page = z.infer<typeof pageSchema>;
-interface Answer {
-  status?: number;
-  body: unknown;
-}
+type Answer = { status?: number; body: unknown };
 /** Whether Plane's answer to a path is changed, and how: from the page that it would have sent. */
-interface WrongAnswer {
-  path: RegExp;
-  change: (page: Page) => Answer;
-}
+type WrongAnswer = { path: RegExp; change: (page: Page) => Answer };
 
 const pageSchema = z.looseObject({ results: z.array(z.looseObject({})), total_count: z.number() });
-const recordedSchema = z.array(
-  z.object({ name: z.string(), response: z.object({ status: z.number(), body: z.unknown() }) }),
-);
 const ITEMS = /\/work-items\/\?/;
 const PROJECTS = /\/projects\/(\?|$)/;
 const PROJECT = /\/projects\/[0-9a-f-]{36}\//;
@@ -28,8 +19,9 @@ const FULL = process.env["FULL"] === "1";
 
 /** An answer of a real Plane. */
 function readRecorded(file: string, name: string): Answer {
-  const text = readFileSync(`test/fixtures/plane-contract/${file}.json`, "utf8");
-  const found = recordedSchema.parse(JSON.parse(text)).find((exchange) => exchange.name === name);
+  const found = readRecordedExchanges()
+    .get(`${file}.json`)
+    ?.find((exchange) => exchange.name === name);
   if (!found) throw new Error(`${file} has no ${name}`);
   return found.response;
 }
@@ -99,43 +91,37 @@ async function createBoard(isAdopted: boolean) {
 
 const NAMES = Object.keys(WRONG_ANSWERS);
 
-test.each(NAMES.filter((_, i) => FULL || i % 3 < 2))(
-  "reliability 45: no task ends because Plane answers %s",
-  async (name) => {
-    const board = await createBoard(true);
-    board.takeEvents();
-    board.state.wrong = WRONG_ANSWERS[name];
-    const requests = await board.recordRequests(() => board.pollFor(3));
-    expect(requests.length).toBeLessThan(3 * 25);
-    expect(await board.countTasks()).toBe(COUNT);
-    const [notice, ...others] = await board.deps.notices.readCurrent();
-    expect([notice?.kind, others]).toEqual([expect.stringMatching(/^(plane_list_wrong|polls_failing)$/), []]);
-    expect((await readPlaneHealth(board.deps)).ok).toBe(false);
-    board.state.wrong = undefined;
-    await board.pollFor(3);
-    const changes = board.logged.filter(({ message }) => String(message).startsWith("notice "));
-    expect(changes.map(({ message }) => message)).toEqual(["notice began", "notice ended"]);
-    expect((await readPlaneHealth(board.deps)).ok).toBe(true);
-    expect(board.takeEvents()).toEqual([]);
-    expect(await board.countTasks()).toBe(COUNT);
-    board.plane.deleteItem(board.items[5] ?? "");
-    await board.pollFor(1);
-    expect(board.takeEvents()).toEqual(["ONB-6 removed"]);
-  },
-);
+test.each(NAMES.filter((_, i) => FULL || i % 3 < 2))("reliability 45: no task ends at the answer %s", async (name) => {
+  const board = await createBoard(true);
+  board.takeEvents();
+  board.state.wrong = WRONG_ANSWERS[name];
+  const requests = await board.recordRequests(() => board.pollFor(3));
+  expect(requests.length).toBeLessThan(3 * 25);
+  expect(await board.countTasks()).toBe(COUNT);
+  const [notice, ...others] = await board.deps.notices.readCurrent();
+  expect([notice?.kind, others]).toEqual([expect.stringMatching(/^(plane_list_wrong|polls_failing)$/), []]);
+  expect((await readPlaneHealth(board.deps)).ok).toBe(false);
+  board.state.wrong = undefined;
+  await board.pollFor(3);
+  const changes = board.logged.filter(({ message }) => String(message).startsWith("notice "));
+  expect(changes.map(({ message }) => message)).toEqual(["notice began", "notice ended"]);
+  expect((await readPlaneHealth(board.deps)).ok).toBe(true);
+  expect(board.takeEvents()).toEqual([]);
+  expect(await board.countTasks()).toBe(COUNT);
+  board.plane.deleteItem(board.items[5] ?? "");
+  await board.pollFor(1);
+  expect(board.takeEvents()).toEqual(["ONB-6 removed"]);
+});
 
-test.each(NAMES.filter((_, i) => FULL || i % 6 === 1))(
-  "reliability 45: a workspace is adopted in silence after Plane has answered %s at first",
-  async (name) => {
-    const board = await createBoard(false);
-    board.state.wrong = WRONG_ANSWERS[name];
-    await board.pollFor(2);
-    board.state.wrong = undefined;
-    await board.pollFor(4);
-    expect(board.takeEvents()).toEqual([]);
-    expect(await board.countTasks()).toBe(COUNT);
-  },
-);
+test.each(NAMES.filter((_, i) => FULL || i % 6 === 1))("reliability 45: adopted in silence after %s", async (name) => {
+  const board = await createBoard(false);
+  board.state.wrong = WRONG_ANSWERS[name];
+  await board.pollFor(2);
+  board.state.wrong = undefined;
+  await board.pollFor(4);
+  expect(board.takeEvents()).toEqual([]);
+  expect(await board.countTasks()).toBe(COUNT);
+});
 
 test("reliability 45: a project that people deleted is gone after two polls, without a notice", async () => {
   const board = await createBoard(true);
@@ -154,8 +140,7 @@ test("reliability 45: people who delete most of a project are believed, within t
   const app = await createAgentTestApp({ rateLimit: 60 });
   const count = FULL ? 200 : 60;
   const items = Array.from({ length: count }, (_, n) => app.addTask(`Task ${n}`, "Thot"));
-  app.advance(MINUTE);
-  await app.runFirstPoll();
+  await app.runFirstPoll(MINUTE);
   app.takeEvents();
   for (const item of items.slice(10)) app.plane.deleteItem(item);
   const began = app.time.now;

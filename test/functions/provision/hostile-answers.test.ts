@@ -1,50 +1,26 @@
-import { createServer, type IncomingMessage, type RequestListener } from "node:http";
-import { expect, onTestFinished, test } from "vitest";
+import type { RequestListener } from "node:http";
+import { expect, test } from "vitest";
+import { startScriptedServer, startServer } from "../../support/test-server.ts";
 import { createProvisionSetup, NOTES_PATH, SECRETS_PATH } from "./provision-setup.ts";
-
-/** A server on a port of its own; answers its address. */
-async function startServer(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}`;
-}
-
-/** The requests that reach another host, to which Plane redirects. */
-async function startOtherHost() {
-  const requests: IncomingMessage[] = [];
-  const url = await startServer((request, response) => {
-    requests.push(request);
-    response.end("{}");
-  });
-  return { url, requests };
-}
 
 test.each([
   ["POST", "/auth/sign-in/"],
   ["POST", "/api/users/api-tokens/"],
   ["POST", "/webhooks/"],
   ["POST", "/api/v1/"],
-])(
-  "a redirect of %s %s to another host is not followed, so that it receives no cookie, password or key",
-  async (method, path) => {
-    for (const status of process.env["FULL"] ? [302, 307, 308] : [307]) {
-      const setup = await createProvisionSetup();
-      const other = await startOtherHost();
-      const headers = { location: `${other.url}${path}` };
-      setup.plane.faults.add({ method, path }, { kind: "status", status, headers, body: "" });
-      const { exit, failed } = await setup.provisionWithReport();
-      expect(other.requests).toEqual([]);
-      expect(setup.plane.ledger.requests.some((request) => request.status === status)).toBe(true);
-      expect(exit).toBe(1);
-      expect(failed.length).toBeGreaterThan(0);
-    }
-  },
-);
+])("a redirect of %s %s to another host is not followed: it gets no cookie, password or key", async (method, path) => {
+  for (const status of process.env["FULL"] ? [302, 307, 308] : [307]) {
+    const setup = await createProvisionSetup();
+    const other = await startScriptedServer({ status: 200, body: {} });
+    const headers = { location: `${other.url}${path}` };
+    setup.plane.faults.add({ method, path }, { kind: "status", status, headers, body: "" });
+    const { exit, failed } = await setup.provisionWithReport();
+    expect(other.requests).toEqual([]);
+    expect(setup.plane.ledger.requests.some((request) => request.status === status)).toBe(true);
+    expect(exit).toBe(1);
+    expect(failed.length).toBeGreaterThan(0);
+  }
+});
 
 const CHUNK = Buffer.alloc(2 ** 20, " ");
 
@@ -78,20 +54,17 @@ test("an answer without an end is cut off at its size limit, with a message, and
 test.each([
   ["POST", "/api/users/api-tokens/"],
   ["POST", "/api/v1/"],
-])(
-  "a page, then half an answer to %s %s leaves complete files, with which the next run succeeds",
-  async (method, path) => {
-    const setup = await createProvisionSetup();
-    for (const kind of ["html", "truncated"] as const) {
-      const remove = setup.plane.faults.add({ method, path }, { kind });
-      expect((await setup.provisionWithReport()).exit).toBe(1);
-      remove();
-      for (const file of [SECRETS_PATH, NOTES_PATH]) JSON.parse(setup.files.get(file)?.text ?? "{}");
-    }
-    expect((await setup.provisionWithReport()).failed).toEqual([]);
-    expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
-  },
-);
+])("a page, then half an answer to %s %s leaves whole files, with which the next run works", async (method, path) => {
+  const setup = await createProvisionSetup();
+  for (const kind of ["html", "truncated"] as const) {
+    const remove = setup.plane.faults.add({ method, path }, { kind });
+    expect((await setup.provisionWithReport()).exit).toBe(1);
+    remove();
+    for (const file of [SECRETS_PATH, NOTES_PATH]) JSON.parse(setup.files.get(file)?.text ?? "{}");
+  }
+  expect((await setup.provisionWithReport()).failed).toEqual([]);
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
+});
 
 /** Clears the screen, starts a line of its own, turns the reading direction and hides text. */
 const HOSTILE = "\u001b[2J\u001b]0;owned\u0007\r\n  create  forged: line\u202eesrever\u2066\u200b\u0085\u009b31m";
@@ -109,35 +82,28 @@ function expectHarmless({ out, err }: { out: string; err: string }) {
 }
 
 test("an error message of Plane reaches the terminal as printable text", async () => {
-  const status = 400;
   const setup = await createProvisionSetup();
   const body = JSON.stringify({ error: LONG, [HOSTILE]: [HOSTILE] });
-  setup.plane.faults.add({ method: "POST", path: "/labels/" }, { kind: "status", status, body });
-  setup.plane.faults.add({ method: "POST", path: "/webhooks/" }, { kind: "status", status, body });
+  for (const path of ["/labels/", "/webhooks/"])
+    setup.plane.faults.add({ method: "POST", path }, { kind: "status", status: 400, body });
   const result = await setup.provision();
   expect(result.exit).toBe(1);
   expect(result.out).toContain("failed  webhook: ");
   expectHarmless(result);
 });
 
-test.each([["the API key", "/api/users/api-tokens/", "token"]])(
-  "a value of Plane as %s with line breaks is neither stored nor printed",
-  async (_what, path, field) => {
-    const setup = await createProvisionSetup();
-    const fetch: typeof globalThis.fetch = async (input, init) => {
-      const answer = await globalThis.fetch(input, init);
-      if (new URL(String(input)).pathname !== path || init?.method !== "POST") return answer;
-      return Response.json({
-        ...JSON.parse(await answer.text()),
-        [field]: "stolen\nNODE_OPTIONS=--import=evil\u001b[2J",
-      });
-    };
-    const result = await setup.provision(["--yes", "--print-env"], { fetch });
-    expect(result.exit).toBe(1);
-    expect(result.out).toContain("ADMIN_TOKEN=");
-    expect(result.out).not.toContain("NODE_OPTIONS");
-    expect(result.err).not.toContain("NODE_OPTIONS");
-    expect([...setup.files.values()].some(({ text }) => text.includes("NODE_OPTIONS"))).toBe(false);
-    expectHarmless(result);
-  },
-);
+test("a key of Plane with line breaks is neither stored nor printed", async () => {
+  const setup = await createProvisionSetup();
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const answer = await globalThis.fetch(input, init);
+    if (!String(input).endsWith("/api/users/api-tokens/") || init?.method !== "POST") return answer;
+    const token = "stolen\nNODE_OPTIONS=--import=evil\u001b[2J";
+    return Response.json({ ...JSON.parse(await answer.text()), token });
+  };
+  const result = await setup.provision(["--yes", "--print-env"], { fetch });
+  expect(result.exit).toBe(1);
+  expect(result.out).toContain("ADMIN_TOKEN=");
+  for (const text of [result.out, result.err, ...[...setup.files.values()].map((file) => file.text)])
+    expect(text).not.toContain("NODE_OPTIONS");
+  expectHarmless(result);
+});

@@ -9,22 +9,6 @@ export const ADMIN_EMAIL = "ada@example.test";
 export const SECRETS_PATH = "data/secrets.json";
 export const NOTES_PATH = "data/provision-secrets.json";
 
-/** Files in memory with their modes; like a disk they outlive a process. */
-export function createMemoryDisk() {
-  const files = new Map<string, { text: string; mode: number }>();
-  const disk: Disk = {
-    read: async (path) => files.get(path)?.text,
-    write: async (path, text, mode) => void files.set(path, { text, mode }),
-  };
-  return { files, disk };
-}
-
-export interface ProvisionResult {
-  exit: number;
-  out: string;
-  err: string;
-}
-
 export type ProvisionSetup = Awaited<ReturnType<typeof createProvisionSetup>>;
 
 /** A new Plane that has not been set up, and the provision command for it; three agents by default. */
@@ -35,7 +19,12 @@ export async function createProvisionSetup(
   const plane = createPlaneSimulator({ empty: true, autoWorker: true, rateLimit: Number.POSITIVE_INFINITY, ...rest });
   const url = await plane.start();
   onTestFinished(() => plane.stop());
-  const { files, disk } = createMemoryDisk();
+  // Files in memory with their modes; like a disk they outlive a process.
+  const files = new Map<string, { text: string; mode: number }>();
+  const disk: Disk = {
+    read: async (path) => files.get(path)?.text,
+    write: async (path, text, mode) => void files.set(path, { text, mode }),
+  };
   if (config) files.set("groundcrew.json", { text: JSON.stringify(config), mode: 0o600 });
   const env: Record<string, string> = {
     PLANE_URL: url,
@@ -73,21 +62,20 @@ export async function createProvisionSetup(
     args: readonly string[] = ["--yes"],
     change: Partial<ProvisionEnvironment> = {},
     run: (args: readonly string[], world: ProvisionEnvironment) => Promise<number> = runProvision,
-  ): Promise<ProvisionResult> {
-    let out = "";
-    let err = "";
-    const exit = await run(args, {
+  ) {
+    const result = { exit: 0, out: "", err: "" };
+    result.exit = await run(args, {
       ...createWorld(),
       out: (text) => {
-        out += text;
+        result.out += text;
       },
       err: (text) => {
-        err += text;
+        result.err += text;
       },
       ...change,
       fetch: withGroundcrew(change.fetch ?? globalThis.fetch),
     });
-    return { exit, out, err };
+    return result;
   }
 
   /** Groundcrew answers an unsigned webhook when it runs, whatever becomes of requests to Plane. */
@@ -100,33 +88,18 @@ export async function createProvisionSetup(
   }
 
   return {
-    plane,
-    url,
-    files,
-    disk,
-    env,
-    waits,
-    groundcrew,
-    provision,
+    ...{ plane, url, files, disk, env, waits, groundcrew, provision },
     /** Runs the command with `--json` and parses its output. */
     async provisionWithReport(args: readonly string[] = ["--yes"], change: Partial<ProvisionEnvironment> = {}) {
       const result = await provision([...args, "--json"], change);
       const { steps, changed }: { steps: { name: string; status: string; detail: string }[]; changed: number } =
         JSON.parse(result.out);
       const failed = steps.filter(({ status }) => status === "failed");
-      return {
-        ...result,
-        steps,
-        changed,
-        failed,
-        detail: (name: string) => steps.find((step) => step.name === name)?.detail,
-      };
+      const detail = (name: string) => steps.find((step) => step.name === name)?.detail;
+      return { ...result, steps, changed, failed, detail };
     },
     readSecrets: (): Record<string, string | string[]> => JSON.parse(files.get(SECRETS_PATH)?.text ?? "{}"),
     readNotes: () => JSON.parse(files.get(NOTES_PATH)?.text ?? "{}"),
-    advance: (ms: number) => {
-      now += ms;
-    },
   };
 }
 

@@ -9,7 +9,7 @@ import {
   workspaceInvitationsApi,
   workspaceMembersApi,
 } from "../../../shared/plane/app/session.ts";
-import { ADMIN_EMAIL, NOTES_PATH, type ProvisionSetup, SECRETS_PATH } from "./provision-setup.ts";
+import { ADMIN_EMAIL, type ProvisionSetup } from "./provision-setup.ts";
 
 const params = { workspace: "javisi" };
 
@@ -50,20 +50,10 @@ export async function readProvisionedState(setup: ProvisionSetup) {
     invited: (await session.call(workspaceInvitationsApi.list, { params })).data.length,
     tokens,
     languages,
-    webhooks: (await session.call(webhooksApi.list, { params })).data.map(({ url, is_active, issue, module }) => ({
-      url,
-      is_active,
-      issue,
-      module,
-    })),
+    webhooks: (await session.call(webhooksApi.list, { params })).data.map(({ id, secret_key, ...hook }) => hook),
     project: project?.fields,
     states: project ? setup.plane.states(project.id).map(({ name, group }) => `${group} ${name}`) : [],
-    labels: project
-      ? setup.plane
-          .labels(project.id)
-          .map(({ name }) => name)
-          .sort()
-      : [],
+    labels: (project ? setup.plane.labels(project.id) : []).map(({ name }) => name).sort(),
     items: items
       .map(({ id, name, assignees }) => ({
         name,
@@ -80,8 +70,7 @@ export async function readProvisionedState(setup: ProvisionSetup) {
     noted: Object.entries<unknown[]>(setup.readNotes().tokens)
       .map(([name, some]) => `${name} ${some.length}`)
       .sort(),
-    notes: Object.keys(JSON.parse(setup.files.get(NOTES_PATH)?.text ?? "{}")).sort(),
-    has: setup.files.has(SECRETS_PATH),
+    notes: Object.keys(setup.readNotes()).sort(),
   };
 }
 
@@ -96,11 +85,7 @@ export async function readFirstProject(setup: ProvisionSetup) {
   const found = results.find(({ identifier }) => identifier === "ONB");
   if (!found) return undefined;
   const members = z.array(withId).parse(await (await fetch(`${root}${found.id}/members/`, { headers })).json());
-  const { id, name, identifier, cycle_view, module_view, issue_views_view, page_view, intake_view, external_id } =
-    found;
-  return {
-    id,
-    fields: { name, identifier, cycle_view, module_view, issue_views_view, page_view, intake_view, external_id },
-    members: members.map((member) => member.id),
-  };
+  const { name, identifier, cycle_view, module_view, issue_views_view, page_view, intake_view, external_id } = found;
+  const fields = { name, identifier, cycle_view, module_view, issue_views_view, page_view, intake_view, external_id };
+  return { id: found.id, fields, members: members.map(({ id }) => id) };
 }

@@ -1,47 +1,69 @@
 import { expect, test } from "vitest";
-import { webhooksApi } from "../../../shared/plane/app/session.ts";
-import { alterResponse, createExistingInstance } from "./existing-instance.ts";
+import { noMetrics } from "../../../shared/metrics.ts";
+import {
+  authApi,
+  createPlaneSession,
+  instanceAdminApi,
+  webhooksApi,
+  workspacesApi,
+} from "../../../shared/plane/app/session.ts";
 import { ADMIN_EMAIL, createProvisionSetup, NOTES_PATH, type ProvisionSetup } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 
-type Fetch = typeof globalThis.fetch;
-type Fault = Parameters<ProvisionSetup["plane"]["faults"]["add"]>;
+const ADMIN_PASSWORD = "a-Strong-one-123";
+const WRONG_PASSWORD = "another-Wrong-one-1";
+
+/** A Plane that Ada has set up herself, with a workspace of hers unless `slug` is empty. */
+async function createExistingInstance(slug = "javisi") {
+  const setup = await createProvisionSetup({ env: { PLANE_ADMIN_PASSWORD: ADMIN_PASSWORD } });
+  const session = createPlaneSession({ url: setup.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
+  const post = async (endpoint: typeof authApi.signIn, more = {}) => {
+    const { csrf_token } = (await session.call(authApi.csrf)).data;
+    const form = { email: ADMIN_EMAIL, password: ADMIN_PASSWORD, csrfmiddlewaretoken: csrf_token, ...more };
+    expect((await session.call(endpoint, { form })).data.refused).toBeUndefined();
+  };
+  await post(instanceAdminApi.signUp, { first_name: "Ada" });
+  await post(authApi.signIn);
+  if (slug)
+    await session.call(workspacesApi.create, { json: { name: "Existing workspace", slug, organization_size: "2-10" } });
+  return { setup, session };
+}
+
+/** A fetch that changes what Plane says about itself. */
+function alterInstance(is: string, becomes: string): typeof globalThis.fetch {
+  return async (input, init) => {
+    const answer = await globalThis.fetch(input, init);
+    if (new URL(String(input)).pathname !== "/api/instances/") return answer;
+    return Response.json(JSON.parse((await answer.text()).replace(is, becomes)));
+  };
+}
 
 interface Refusal {
   /** The step that fails. */
   step: string;
   says: (string | RegExp)[];
-  notSays?: string[];
-  options?: NonNullable<Parameters<typeof createProvisionSetup>[0]>;
-  /** The workspace of a Plane that was set up before; "" for one without a workspace. */
-  existing?: string;
+  /** Whether Plane was set up before. */
+  isExisting?: true;
   prepare?: (setup: ProvisionSetup) => unknown;
   env?: Record<string, string>;
-  fault?: Fault;
-  fetch?: (setup: ProvisionSetup) => Fetch;
+  fetch?: typeof globalThis.fetch;
   args?: string[];
 }
 
-const target = (PLANE_WEBHOOK_TARGET: string) => ({ env: { PLANE_WEBHOOK_TARGET } });
-
 const REFUSALS: Record<string, Refusal> = {
   "a wrong administrator password": {
-    existing: "javisi",
-    env: { PLANE_ADMIN_PASSWORD: "another-Wrong-one-1" },
+    isExisting: true,
+    env: { PLANE_ADMIN_PASSWORD: WRONG_PASSWORD },
     step: "administrator",
     says: [`refused the password of ${ADMIN_EMAIL}: set PLANE_ADMIN_PASSWORD`],
-    notSays: ["another-Wrong-one-1"],
   },
   "a Plane without password login": {
-    fetch: () =>
-      alterResponse("/api/instances/", (body) =>
-        body.replace('"is_email_password_enabled":true', '"is_email_password_enabled":false'),
-      ),
+    fetch: alterInstance('"is_email_password_enabled":true', '"is_email_password_enabled":false'),
     step: "plane",
     says: ["for ada@example.test (password login is disabled), which provision cannot read. Enable password login"],
   },
   "another edition of Plane": {
-    fetch: () => alterResponse("/api/instances/", (body) => body.replace("PLANE_COMMUNITY", "PLANE_COMMERCIAL")),
+    fetch: alterInstance("PLANE_COMMUNITY", "PLANE_COMMERCIAL"),
     step: "plane",
     says: ["another edition of Plane (PLANE_COMMERCIAL)", "By hand: invite an account for each agent"],
   },
@@ -52,7 +74,7 @@ const REFUSALS: Record<string, Refusal> = {
     says: [/Plane at http:\/\/127.0.0.1:\d+ did not become ready within 20 s/],
   },
   "a webhook to a private address": {
-    options: target("http://10.1.2.3:8787/webhooks/plane"),
+    env: { PLANE_WEBHOOK_TARGET: "http://10.1.2.3:8787/webhooks/plane" },
     step: "webhook",
     says: [
       "it is or resolves to a private address",
@@ -62,22 +84,16 @@ const REFUSALS: Record<string, Refusal> = {
 };
 
 test.each(Object.entries(REFUSALS))("provision refuses %s with what to do", async (_, refusal) => {
-  const { step, says, notSays = [], options, existing, prepare, env, fault, fetch, args = [] } = refusal;
-  const merged = { ...options, env: { ...options?.env, ...env } };
-  // An existing Plane is set up by its own administrator, whatever the settings of provision say.
-  const setup =
-    existing === undefined
-      ? await createProvisionSetup(merged)
-      : (await createExistingInstance(options, existing)).setup;
+  const { step, says, isExisting, prepare, env, fetch, args = [] } = refusal;
+  const setup = isExisting ? (await createExistingInstance()).setup : await createProvisionSetup();
   await prepare?.(setup);
-  if (fault) setup.plane.faults.add(...fault);
   const writesBefore = setup.plane.ledger.requests.length;
-  const change = { env: { ...setup.env, ...env }, ...(fetch && { fetch: fetch(setup) }) };
+  const change = { env: { ...setup.env, ...env }, ...(fetch && { fetch }) };
   const { exit, detail, out, err, failed } = await setup.provisionWithReport(["--yes", ...args], change);
   expect(exit).toBe(1);
   expect(failed.map(({ name }) => name)).toContain(step);
   for (const text of says) expect(detail(step)).toMatch(text);
-  for (const text of notSays) expect(out + err).not.toContain(text);
+  expect(out + err).not.toContain(WRONG_PASSWORD);
   // Nothing is changed before Plane and its administrator are known to be right.
   if (step === "plane")
     expect(setup.plane.ledger.requests.slice(writesBefore).filter(({ method }) => method !== "GET")).toEqual([]);
@@ -86,7 +102,7 @@ test.each(Object.entries(REFUSALS))("provision refuses %s with what to do", asyn
 });
 
 test("an agent's address that already has an account is refused until its password is stored", async () => {
-  const { setup } = await createExistingInstance({}, "");
+  const { setup } = await createExistingInstance("");
   setup.plane.addUser({ name: "Thot", email: "thot@javisi.local", password: "their-Own-pass-1" });
   const { detail, failed } = await setup.provisionWithReport();
   expect(detail("account Thot")).toContain("Plane already has an account thot@javisi.local");

@@ -1,12 +1,12 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 import { createProcessSetup, type ProvisionSetup } from "./provision-setup.ts";
 
 const MARKED_SECRETS = {
@@ -22,8 +22,7 @@ const MARKED_SECRETS = {
  * runs.
  */
 async function createCommandProcess(setup: ProvisionSetup, args: string[], more: Record<string, string> = {}) {
-  const cwd = mkdtempSync(join(tmpdir(), "groundcrew-provision-"));
-  onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
+  const cwd = createTestFolder("provision");
   const { GROUNDCREW_CONFIG: name = "", ...env } = setup.env;
   writeFileSync(join(cwd, name), setup.files.get(name)?.text ?? "", { mode: 0o600 });
   const run = async () => {
@@ -50,11 +49,8 @@ test("reliability 21: provision shows no configured or generated secret in its o
   const setup = await createProcessSetup();
   // A careless proxy that repeats what it received.
   const echoedSecrets = { error: `no: ${MARKED_SECRETS.PLANE_ADMIN_PASSWORD} ${MARKED_SECRETS.ADMIN_TOKEN}` };
-  setup.plane.faults.add(
-    { method: "POST", path: "/labels/" },
-    { kind: "status", status: 400, body: JSON.stringify(echoedSecrets) },
-    1,
-  );
+  const echo = { kind: "status", status: 400, body: JSON.stringify(echoedSecrets) } as const;
+  setup.plane.faults.add({ method: "POST", path: "/labels/" }, echo, 1);
   const env = { ...MARKED_SECRETS, TELEGRAM_API_ROOT: apiRoot, TELEGRAM_CHAT_ID: "1" };
   const command = await createCommandProcess(setup, ["--yes"], env);
   const first = await command.run();
@@ -72,22 +68,15 @@ test("reliability 21: provision shows no configured or generated secret in its o
   expect(generated.length).toBeGreaterThan(8);
   expect(Object.keys(notes.accounts)).toHaveLength(4);
   expect(first.ps).toContain("provision.js");
+  const outputs = [first.out, first.err, first.ps, second.out, second.err, command.read("data/connection.env")];
   for (const secret of [...Object.values(MARKED_SECRETS), ...generated])
-    for (const output of [first.out, first.err, first.ps, second.out, second.err]) expect(output).not.toContain(secret);
-  for (const secret of [...Object.values(MARKED_SECRETS), ...generated])
-    expect(command.read("data/connection.env")).not.toContain(secret);
+    for (const output of outputs) expect(output).not.toContain(secret);
   expect(command.read("data/provision-secrets.json")).not.toContain(MARKED_SECRETS.PLANE_ADMIN_PASSWORD);
 
-  for (const path of [
-    "data/secrets.json",
-    "data/provision-secrets.json",
-    "data/agents/concierge/token",
-    "data/connection.env",
-    "data/openclaw/openclaw-2026.9.json",
-    "data/openclaw/openclaw-2026.9-list.json",
-    "data/openclaw/openclaw-2026.2.json",
-  ])
+  const openclaw = ["2026.9", "2026.9-list", "2026.2"].map((version) => `data/openclaw/openclaw-${version}.json`);
+  const others = ["secrets.json", "provision-secrets.json", "agents/concierge/token", "connection.env"];
+  for (const path of [...openclaw, ...others.map((name) => `data/${name}`)])
     expect([path, getFileMode(join(command.cwd, path))]).toEqual([path, "600"]);
   for (const folder of ["data", "data/openclaw"]) expect(getFileMode(join(command.cwd, folder)), folder).toBe("700");
   expect(readdirSync(join(command.cwd, "data")).filter((name) => name.startsWith("."))).toEqual([]);
-}, 60_000);
+});

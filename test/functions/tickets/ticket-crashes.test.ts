@@ -5,7 +5,7 @@ import { approveTicket, requestTicket } from "../../../shared/tickets/approval.t
 import { updatePlane } from "../../../shared/tickets/completion.ts";
 import { observeSessions, placeTickets, readDesiredState } from "../../../shared/tickets/runners.ts";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
-import { crashAtStep } from "../../support/crash-at-step.ts";
+import { crashAtStep } from "../../support/crash-after-change.ts";
 import { createSession, createTicketsApp } from "./tickets-app.ts";
 
 type App = Awaited<ReturnType<typeof createTicketsApp>>;

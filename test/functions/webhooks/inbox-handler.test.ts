@@ -6,6 +6,7 @@ import type { JobHandler } from "../../../shared/app/deps.ts";
 import { inboxBodySchema, storedUpdateBodySchema } from "../../../shared/jobs/incoming-jobs.ts";
 import type { Queue, Store } from "../../../shared/store/port.ts";
 import { DAY, MINUTE } from "../../../shared/time.ts";
+import { TELEGRAM_ENV } from "../../support/settings.ts";
 import { createTestApp } from "../../support/test-app.ts";
 import { createBearerHeaders, postWebhook, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { updatesHandler } from "../../support/updates-handler.ts";
@@ -15,8 +16,7 @@ async function createKnownItems() {
   const project = app.addProject();
   const item = app.plane.addItem(project, { name: "Guide" });
   app.plane.addItem(project, { name: "Other" });
-  app.advance(MINUTE);
-  await app.runFirstPoll();
+  await app.runFirstPoll(MINUTE);
   return { app, plane: app.plane, project, item };
 }
 
@@ -142,12 +142,7 @@ test("webhooks that arrive before the baseline wait for it and cause no events f
 });
 
 const SECRET = "a-secret-of-these-tests_0123456789";
-const TELEGRAM_ENV = {
-  TELEGRAM_BOT_TOKEN: "123456:ABC-def_0123456789",
-  TELEGRAM_CHAT_ID: "42",
-  TELEGRAM_API_ROOT: "http://127.0.0.1:1",
-  TELEGRAM_WEBHOOK_SECRET: SECRET,
-};
+const UPDATES_ENV = { ...TELEGRAM_ENV, TELEGRAM_API_ROOT: "http://127.0.0.1:1", TELEGRAM_WEBHOOK_SECRET: SECRET };
 
 const toBytes = (text: string) => new TextEncoder().encode(text);
 const NOT_UTF8 = Uint8Array.from([...toBytes('{"event":"issue","text":"'), 0xff, 0xfe, 0xc0, 0x00, ...toBytes('"}')]);
@@ -192,7 +187,7 @@ test("reliability 5: a signed webhook that cannot be read becomes a failed job w
 
 test("reliability 5: an update from Telegram that cannot be read becomes a failed job with its bytes", async () => {
   const store = createMemoryStore({ clock: Date.now });
-  const { url } = await start(store, updatesHandler, TELEGRAM_ENV);
+  const { url } = await start(store, updatesHandler, UPDATES_ENV);
   const headers = { "content-type": "application/json", "x-telegram-bot-api-secret-token": SECRET };
   for (const body of BODIES)
     expect((await fetch(`${url}/webhooks/telegram`, { method: "POST", headers, body })).status).toBe(200);

@@ -8,6 +8,7 @@ import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { inboxBodySchema } from "../../../shared/jobs/incoming-jobs.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/chat-settings.ts";
 import { formatRequestHead, openConnection } from "../../support/raw-connection.ts";
+import { TELEGRAM_ENV } from "../../support/settings.ts";
 import { postWebhook, startTestRuntime, type TestRuntime } from "../../support/test-runtime.ts";
 import { createWebhookHeaders, SHORT_DELIVERY, signBody, WEBHOOK_SECRET } from "../../support/webhook-signature.ts";
 
@@ -22,6 +23,8 @@ async function readRefusal(response: Response) {
   const { error } = z.object({ error: z.object({ code: z.string() }) }).parse(await response.json());
   return [response.status, error.code];
 }
+
+const COMMENT = JSON.stringify({ event: "issue_comment", data: { id: "comment-1", issue: "item-1" } });
 
 const countPending = async ({ store }: Pick<TestRuntime, "store">) => (await store.stats()).queues.inbox.pending;
 
@@ -48,12 +51,6 @@ test("A delivery that Plane signed (NOTIF-02) is stored once, unchanged, counted
   expect(text).toContain('groundcrew_webhooks_total{source="plane",outcome="unauthorized"} 1');
 });
 
-test("A delivery of a comment is stored in the lane of its work item, in the queue of what people say", async () => {
-  const { url, store } = await startTestRuntime();
-  await postWebhook(url, JSON.stringify({ event: "issue_comment", data: { id: "comment-1", issue: "item-1" } }));
-  expect((await store.take("people", 1000, 10))[0]?.lane).toBe("item-1");
-});
-
 test("A delivery that Plane signed (NOTIF-02) is accepted for every recorded body with its real signature, in the lane of its work item", async () => {
   const { url, store } = await startTestRuntime({ env: { PLANE_WEBHOOK_SECRET: recorded.secret } });
   expect(recorded.deliveries).toHaveLength(30);
@@ -61,8 +58,9 @@ test("A delivery that Plane signed (NOTIF-02) is accepted for every recorded bod
     const sent = { ...headers, "x-plane-delivery": crypto.randomUUID() };
     expect((await postWebhook(url, raw_body, sent)).status).toBe(200);
   }
+  // Comments are in the queue of what people say.
+  await postWebhook(url, COMMENT, createWebhookHeaders(COMMENT, recorded.secret));
   const lanes = new Map<string, string>();
-  // Those of comments have a queue of their own.
   const take = async () => [...(await store.take("inbox", 1000, 100)), ...(await store.take("people", 1000, 100))];
   for (let jobs = await take(); jobs.length > 0; jobs = await take()) {
     for (const job of jobs) {
@@ -76,7 +74,7 @@ test("A delivery that Plane signed (NOTIF-02) is accepted for every recorded bod
     const { data } = JSON.parse(raw_body);
     return [raw_body, data.issue ?? data.id] as const;
   });
-  expect(lanes).toEqual(new Map(expected));
+  expect(lanes).toEqual(new Map([...expected, [COMMENT, "item-1"]]));
 });
 
 test("A delivery is accepted under the old and the new secret while both are valid", async () => {
@@ -233,15 +231,11 @@ test("A signed delivery needs no allowed Host or Origin; repeated slashes in its
   expect(await countPending(runtime)).toBe(1);
 });
 
-const TOKEN = "123456:ABC-def_0123456789";
+const TOKEN = TELEGRAM_ENV.TELEGRAM_BOT_TOKEN;
 const SECRET = "a-secret-of-these-tests_0123456789";
-const TELEGRAM_ENV = {
-  TELEGRAM_BOT_TOKEN: TOKEN,
-  TELEGRAM_CHAT_ID: "42",
-  // Nothing listens there, because only incoming updates are tested.
-  TELEGRAM_API_ROOT: "http://127.0.0.1:1",
-};
-const ENV = { ...TELEGRAM_ENV, TELEGRAM_WEBHOOK_SECRET: SECRET };
+// Nothing listens there, because only incoming updates are tested.
+const SECRETLESS = { ...TELEGRAM_ENV, TELEGRAM_API_ROOT: "http://127.0.0.1:1" };
+const ENV = { ...SECRETLESS, TELEGRAM_WEBHOOK_SECRET: SECRET };
 const MESSAGE = { message_id: 1, from: { id: 7 }, chat: { id: 42, type: "private" }, text: "/plane status" };
 const UPDATE = JSON.stringify({ update_id: 9, message: MESSAGE });
 
@@ -286,7 +280,7 @@ test("X-Telegram-Bot-Api-Secret-Token (reliability 17): another one is refused w
     expect(await readRefusal(await postUpdate(runtime.url, UPDATE, secret)), secret).toEqual([401, "unauthorized"]);
   expect(await countUpdates(runtime)).toBe(0);
 
-  const derived = await startTestRuntime({ env: TELEGRAM_ENV });
+  const derived = await startTestRuntime({ env: SECRETLESS });
   const [secret = ""] = await getWebhookSecrets({ token: TOKEN, webhookSecrets: [] });
   expect(secret).toMatch(/^[\w-]{1,256}$/);
   expect(secret).not.toContain(TOKEN);

@@ -78,35 +78,32 @@ test("The timer stops while the agent waits for a human's answer, at the times o
 /** The changes of the store and of Plane after which the process is killed; more than the calls below make. */
 const MAX_CHANGES = 40;
 
-test.each(["in_progress", "done"] as const)(
-  "A process killed at any step of setting a task to %s leaves one timer that is counted once",
-  async (status) => {
-    let nth = pickSize(1, 2);
-    for (; nth <= MAX_CHANGES; nth += pickSize(1, 5)) {
-      const { app, readTimes, start, finish } = await createAppWithTask();
-      if (status === "done") await start();
-      app.advance(5 * MINUTE);
-      const process = crashAfterChange(app.deps, nth);
-      const change = { status, text: "Done", confidence: 1, cost: 2 };
-      const work = createTaskOperations(process.deps, app.getCaller("Thot"));
-      const outcome = await process.orCrash(work.setStatus("ONB-1", change));
-      await app.restart();
-      await app.actAs("Thot").setStatus("ONB-1", change);
-      await app.runUntilIdle();
-      await expireClaims(app.deps, "test");
-      const label = `killed at change ${nth}`;
-      if (status === "in_progress") {
-        expect((await readTimes()).running, label).toHaveLength(1);
-        await finish();
-      }
-      const { spent, running, entries } = await readTimes();
-      expect([running, entries.length], label).toEqual([[], 1]);
-      const [total] = await readAllSpending(app.store);
-      const [day] = await readAgentDays(app.deps, "Thot", 1);
-      expect([total?.ms, day?.ms], label).toEqual([spent, spent]);
-      if (outcome !== "over") break;
+test.each(["in_progress", "done"] as const)("A kill at any step of setting %s leaves one timer", async (status) => {
+  let nth = pickSize(1, 2);
+  for (; nth <= MAX_CHANGES; nth += pickSize(1, 5)) {
+    const { app, readTimes, start, finish } = await createAppWithTask();
+    if (status === "done") await start();
+    app.advance(5 * MINUTE);
+    const process = crashAfterChange(app.deps, nth);
+    const change = { status, text: "Done", confidence: 1, cost: 2 };
+    const work = createTaskOperations(process.deps, app.getCaller("Thot"));
+    const outcome = await process.orCrash(work.setStatus("ONB-1", change));
+    await app.restart();
+    await app.actAs("Thot").setStatus("ONB-1", change);
+    await app.runUntilIdle();
+    await expireClaims(app.deps, "test");
+    const label = `killed at change ${nth}`;
+    if (status === "in_progress") {
+      expect((await readTimes()).running, label).toHaveLength(1);
+      await finish();
     }
-    expect(nth).toBeGreaterThan(4);
-    expect(nth).toBeLessThan(MAX_CHANGES);
-  },
-);
+    const { spent, running, entries } = await readTimes();
+    expect([running, entries.length], label).toEqual([[], 1]);
+    const [total] = await readAllSpending(app.store);
+    const [day] = await readAgentDays(app.deps, "Thot", 1);
+    expect([total?.ms, day?.ms], label).toEqual([spent, spent]);
+    if (outcome !== "over") break;
+  }
+  expect(nth).toBeGreaterThan(4);
+  expect(nth).toBeLessThan(MAX_CHANGES);
+});

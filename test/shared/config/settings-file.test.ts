@@ -42,18 +42,15 @@ test.each([
     "secret (known names: ",
   ],
   [{ notifications: [{ events: ["complete"] }] }, "notifications[0].events[0]", "completed (known values: created, "],
-])(
-  "GROUNDCREW_CONFIG %j is refused at the field that is wrong, with words that say what is wanted",
-  (file, place, wanted) => {
-    expect(getFileProblems(file)).toContainEqual(
-      expect.objectContaining({
-        name: `GROUNDCREW_CONFIG ${place}`.trimEnd(),
-        wanted: expect.stringContaining(wanted),
-      }),
-    );
-    for (const { wanted: words } of getFileProblems(file)) expect(words).not.toMatch(/^Invalid|pattern/);
-  },
-);
+])("GROUNDCREW_CONFIG %j is refused at the wrong field, with words that say what is wanted", (file, place, wanted) => {
+  expect(getFileProblems(file)).toContainEqual(
+    expect.objectContaining({
+      name: `GROUNDCREW_CONFIG ${place}`.trimEnd(),
+      wanted: expect.stringContaining(wanted),
+    }),
+  );
+  for (const { wanted: words } of getFileProblems(file)) expect(words).not.toMatch(/^Invalid|pattern/);
+});
 
 test.each([
   ["text", "agents:", "line 1, column 1"],
@@ -112,16 +109,13 @@ test.each([
   ]);
 });
 
-test.each(["data/groundcrew.json", "crew.json.agents"])(
-  "a settings file without agents is reported together with %s, in which provision wrote a team",
-  (written) => {
-    const team = JSON.stringify({ agents: [{ name: "Imhotep", email: "imhotep@javisi.local" }] });
-    const files = { "data/secrets.json": "{}", "crew.json": '{"mirror": "agents"}', [written]: team };
-    const parsed = parseTestSettings({ ...PLANE_ENV, GROUNDCREW_CONFIG: "crew.json" }, files);
-    expect(parsed.ok && parsed.warnings.filter((text) => text.includes('"agents"'))).toEqual([
-      expect.stringMatching(/^crew\.json .*has no "agents"/),
-    ]);
-    const copy = `but ${written}, which provision wrote, has 1: copy "agents" from there to crew.json`;
-    expect(JSON.stringify(parsed).replaceAll("\\", "")).toContain(copy);
-  },
-);
+test.each(["data/groundcrew.json", "crew.json.agents"])("a file without agents is reported with %s", (written) => {
+  const team = JSON.stringify({ agents: [{ name: "Imhotep", email: "imhotep@javisi.local" }] });
+  const files = { "data/secrets.json": "{}", "crew.json": '{"mirror": "agents"}', [written]: team };
+  const parsed = parseTestSettings({ ...PLANE_ENV, GROUNDCREW_CONFIG: "crew.json" }, files);
+  expect(parsed.ok && parsed.warnings.filter((text) => text.includes('"agents"'))).toEqual([
+    expect.stringMatching(/^crew\.json .*has no "agents"/),
+  ]);
+  const copy = `but ${written}, which provision wrote, has 1: copy "agents" from there to crew.json`;
+  expect(JSON.stringify(parsed).replaceAll("\\", "")).toContain(copy);
+});

@@ -1,4 +1,8 @@
+import { readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
 import { expect, test } from "vitest";
+import { ENVIRONMENT_NAMES } from "../../../shared/config/environment.ts";
+import { PROVISION_SECRET_NAMES, SECRET_NAMES } from "../../../shared/config/secrets.ts";
 import {
   createTestSettings,
   getSettingsProblems,
@@ -63,11 +67,8 @@ test("Problems are reported all at once, each with name, given value and wanted 
       "TELEGRAM_CHAT_ID TIMEZONE TRUSTED_PROXIES WEBHOOK_MAX_BYTES",
     ].flatMap((line) => line.split(" ")),
   );
-  expect(named["PORT"]).toEqual({
-    name: "PORT",
-    given: '"70000"',
-    wanted: "a port number from 0 to 65535 (0: any free one)",
-  });
+  const wanted = "a port number from 0 to 65535 (0: any free one)";
+  expect(named["PORT"]).toEqual({ name: "PORT", given: '"70000"', wanted });
   expect(problems.every((problem) => problem.wanted.length > 5 && problem.given.length > 0)).toBe(true);
 });
 
@@ -75,18 +76,12 @@ test.each([
   ["redis://:marked@Redis.internal/1", 1],
   ["redis://redis.internal/2", 0],
   ["file:./data", 0],
-])(
-  "Problems include the database of Plane's Redis, which Plane empties at each start, as STORE_URL=%s: %i",
-  (STORE_URL, count) => {
-    const problems = getSettingsProblems({
-      ...PLANE_ENV,
-      STORE_URL,
-      PLANE_REDIS_URL: "redis://u:marked@redis.internal:6379/1",
-    });
-    expect(problems.map(({ name }) => name)).toEqual(Array.from({ length: count }, () => "STORE_URL"));
-    expect(JSON.stringify(problems)).not.toContain("marked");
-  },
-);
+])("Problems include the database of Plane's Redis, which it empties, as STORE_URL=%s: %i", (STORE_URL, count) => {
+  const PLANE_REDIS_URL = "redis://u:marked@redis.internal:6379/1";
+  const problems = getSettingsProblems({ ...PLANE_ENV, STORE_URL, PLANE_REDIS_URL });
+  expect(problems.map(({ name }) => name)).toEqual(Array.from({ length: count }, () => "STORE_URL"));
+  expect(JSON.stringify(problems)).not.toContain("marked");
+});
 
 test("Problems never contain a secret's value, not even one in a URL (reliability 21)", () => {
   const parsed = parseTestSettings(
@@ -111,4 +106,26 @@ test("Problems never contain a secret's value, not even one in a URL (reliabilit
   expect(parsed.ok).toBe(false);
   const text = JSON.stringify(parsed).replace("marked-ten", "");
   expect(text).not.toMatch(/marked/);
+});
+
+const exampleText = readFileSync(".env.example", "utf8");
+
+test(".env.example names every setting once and no other, explains each in the line above it, and marks each secret", () => {
+  const secrets = [...SECRET_NAMES, ...PROVISION_SECRET_NAMES, "PLANE_API_KEY_<AGENT>", "AGENT_TOKEN_<AGENT>"];
+  const examples = [...exampleText.matchAll(/^(.*)\n#([A-Z_]+(?:<AGENT>)?)=/gm)];
+  expect(examples.map(([, , name]) => name).sort()).toEqual([...ENVIRONMENT_NAMES, ...secrets].sort());
+  for (const [, above = "", name = ""] of examples) {
+    expect(above, name).toMatch(/^# .{10,}\.$/);
+    expect(above.includes("(secret"), name).toBe(secrets.includes(name));
+  }
+});
+
+test(".env.example contains valid examples and correct defaults", () => {
+  const examples = parseEnv(exampleText.replace(/^#(?=[A-Z_]+=[^…\n]*$)/gm, ""));
+  expect(Object.keys(examples).length).toBeGreaterThan(20);
+  const { GROUNDCREW_CONFIG: _, ...env } = examples;
+  const settings = createTestSettings({ ...env, ...PLANE_ENV, ...TELEGRAM_ENV });
+  const { host, port, store, pollCron, locale, ...plain } = createTestSettings({ ...PLANE_ENV, ...TELEGRAM_ENV });
+  const { logLevel, secretsFile, webhookLimit } = plain;
+  expect(settings).toMatchObject({ host, port, store, pollCron, locale, logLevel, secretsFile, webhookLimit });
 });

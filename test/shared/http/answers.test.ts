@@ -1,12 +1,12 @@
 import { get } from "node:http";
 import { gunzipSync } from "node:zlib";
 import { Hono } from "hono";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Route } from "../../../shared/app/deps.ts";
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { postJson } from "../../../shared/http/outgoing.ts";
-import { type ScriptedStep, startScriptedServer } from "../../support/scripted-server.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
+import { type ScriptedStep, startScriptedServer } from "../../support/test-server.ts";
 
 async function requestFailing(thrown: unknown) {
   const fail = () => {
@@ -80,7 +80,6 @@ test("files of the page and its document are sent in gzip to whom it suits, file
 
 async function postTo(step: ScriptedStep) {
   const server = await startScriptedServer(step);
-  onTestFinished(() => server.close());
   return { answer: await postJson({ fetch: globalThis.fetch }, server.url, { "x-a": "b" }, "hello"), server };
 }
 

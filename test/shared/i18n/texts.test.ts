@@ -2,7 +2,6 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { COMMAND_NAMES, getTexts, TICKET_PAGE_TEXTS } from "../../../shared/i18n/texts.ts";
-
 import { EVENT_KINDS } from "../../../shared/task/events.ts";
 
 /** Lists the texts of a language with their paths, such as `telegram.events.created`. */
@@ -37,11 +36,10 @@ pageViews.graph.head.agent comments.headings.question comments.question`.split(/
 
 const french = new Map(listTexts("fr"));
 
-test("the French texts have the same names as the English ones", () => {
+test("the French texts have the names and placeholders of the English ones, and are neither empty nor in English", () => {
   expect([...french.keys()].sort()).toEqual([...ENGLISH.keys()].sort());
-});
-
-test("the French texts are neither empty nor in English", () => {
+  const listPlaceholders = (text = "") => (text.match(/\{\w+\}/g) ?? []).sort();
+  for (const [path, text] of french) expect(listPlaceholders(text), path).toEqual(listPlaceholders(ENGLISH.get(path)));
   const untranslated = [...french].filter(([path, text]) => text === "" || text === ENGLISH.get(path));
   expect(untranslated.map(([path]) => path).filter((path) => !SAME_IN_BOTH.includes(path))).toEqual([]);
 });
@@ -56,12 +54,8 @@ test("counts have both plural forms of each language, with the number in them", 
   expect(withoutNumber.filter((path) => !path.startsWith("page."))).toEqual([]);
 });
 
-test("the French texts have the placeholders of the English ones", () => {
-  const listPlaceholders = (text = "") => (text.match(/\{\w+\}/g) ?? []).sort();
-  for (const [path, text] of french) expect(listPlaceholders(text), path).toEqual(listPlaceholders(ENGLISH.get(path)));
-});
-
-test("the French texts have a narrow no-break space before ; ! ? %, a wide one before : » and after «", () => {
+test("the French texts have no-break spaces at marks and before units, curly apostrophes, and an ellipsis of one character", () => {
+  // A narrow space before ; ! ? %, a wide one before : » and after «.
   const isWrong = (text: string) =>
     /[^\u202f][;!?%]|[^\u00a0]»|«[^\u00a0]/.test(text) ||
     // A colon without a space is allowed in a time (08:00).
@@ -69,9 +63,6 @@ test("the French texts have a narrow no-break space before ; ! ? %, a wide one b
   // Tags and lines of the settings file are no French.
   const onlyFrench = (text: string) => text.replace(/<[^<>]*>|"\w+": "\w+"/g, "");
   expect([...french].filter(([, text]) => isWrong(onlyFrench(text)))).toEqual([]);
-});
-
-test("the French texts have curly apostrophes, an ellipsis of one character, and no-break spaces before units", () => {
   expect([...french].filter(([, text]) => /'|\.\.\.|\} (?:s|min|h|Mio|Ko)\b/.test(text))).toEqual([]);
 });
 
@@ -83,9 +74,7 @@ test.each(["en", "fr"] as const)("each event and each command has texts in %s", 
 
 /** Code that shows texts to people, in Telegram and on the page. */
 const SHOWS_TEXTS = [
-  ...["commands", "delivery", "digest", "live-messages", "presentation"].map(
-    (folder) => `functions/telegram/${folder}`,
-  ),
+  ...["commands", "delivery", "digest", "live-messages", "presentation"].map((name) => `functions/telegram/${name}`),
   "functions/dashboard/page/script",
   "functions/wake/review-wakes.ts",
   "shared/monitoring",

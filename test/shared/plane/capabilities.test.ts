@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
-import { relationsApi } from "../../../shared/plane/work-items.ts";
+import { commentsApi, relationsApi } from "../../../shared/plane/work-items.ts";
 import { DAY } from "../../../shared/time.ts";
-import type { ScriptedStep } from "../../support/scripted-server.ts";
-import { unusedApi } from "../../support/unused-plane-endpoints.ts";
+import type { ScriptedStep } from "../../support/test-server.ts";
 import { captureError, createScriptedClient, NO_ROUTE, PLANE_USER } from "./plane-client-harness.ts";
 
 const params = { project: PLANE_USER.id, item: PLANE_USER.id };
@@ -37,24 +36,21 @@ test.each([
   ["refuses to report its version", 403, {}],
   ["has no such route", 404, { detail: "Not found." }],
   ["answers its version in another form", 200, { version: "1.3.1" }],
-])(
-  "a server that %s counts as supporting relations until a 404 shows otherwise, for a day",
-  async (_, status, body) => {
-    const steps = [{ status, body }, NO_ROUTE, createInstanceInfo("1.4.0")];
-    const { client, advance } = await createScriptedClient(steps, { retryDelays: [] });
-    expect(await client.capabilities()).toEqual({ version: "unknown", relations: true });
-    const error = await captureError(client.call(relationsApi.list, { params }));
-    expect(error).toMatchObject({ code: "not_found", noRoute: true });
-    expect((await client.capabilities()).relations).toBe(false);
-    advance(DAY);
-    expect(await client.capabilities()).toEqual({ version: "1.4.0", relations: true });
-  },
-);
+])("a server that %s counts as having relations until a 404 shows otherwise, for a day", async (_, status, body) => {
+  const steps = [{ status, body }, NO_ROUTE, createInstanceInfo("1.4.0")];
+  const { client, advance } = await createScriptedClient(steps, { retryDelays: [] });
+  expect(await client.capabilities()).toEqual({ version: "unknown", relations: true });
+  const error = await captureError(client.call(relationsApi.list, { params }));
+  expect(error).toMatchObject({ code: "not_found", noRoute: true });
+  expect((await client.capabilities()).relations).toBe(false);
+  advance(DAY);
+  expect(await client.capabilities()).toEqual({ version: "1.4.0", relations: true });
+});
 
 test("neither a missing item nor another missing route disables relations", async () => {
   const notFound = { status: 404, body: { error: "The requested resource does not exist." } };
   const { client } = await createScriptedClient([notFound, NO_ROUTE, createInstanceInfo("1.3.1")]);
   await captureError(client.call(relationsApi.list, { params }));
-  await captureError(client.call(unusedApi.summary, { params }));
+  await captureError(client.call(commentsApi.list, { params }));
   expect((await client.capabilities()).relations).toBe(true);
 });

@@ -11,7 +11,7 @@ import {
 } from "../../../shared/plane/errors.ts";
 import { usersApi } from "../../../shared/plane/projects.ts";
 import { toPlaneError } from "../../../shared/plane/request.ts";
-import type { ScriptedStep } from "../../support/scripted-server.ts";
+import type { ScriptedStep } from "../../support/test-server.ts";
 import { BREAK_CONNECTION, captureError, createScriptedClient, PLANE_KEY, PLANE_USER } from "./plane-client-harness.ts";
 
 async function captureFault(step: ScriptedStep, options = {}) {

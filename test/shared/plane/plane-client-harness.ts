@@ -1,9 +1,8 @@
-import { onTestFinished } from "vitest";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createLog } from "../../../shared/log.ts";
 import type { Metrics } from "../../../shared/metrics.ts";
 import { createPlaneClient, type PlaneClientOptions } from "../../../shared/plane/client.ts";
-import { type ScriptedStep, startScriptedServer } from "../../support/scripted-server.ts";
+import { type ScriptedStep, startScriptedServer } from "../../support/test-server.ts";
 
 export const PLANE_KEY = "plane_api_0123456789abcdef";
 
@@ -54,7 +53,6 @@ export function createPlaneClientHarness(options: Partial<PlaneClientOptions> & 
 /** The same client with a server that answers step by step and stops at the end of the test. */
 export async function createScriptedClient(steps: ScriptedStep[], options: Partial<PlaneClientOptions> = {}) {
   const server = await startScriptedServer(...steps);
-  onTestFinished(() => server.close());
   return { ...createPlaneClientHarness({ url: server.url, ...options }), server };
 }
 

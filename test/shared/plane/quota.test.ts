@@ -6,7 +6,7 @@ import type { CallPriority } from "../../../shared/plane/endpoint.ts";
 import { PlaneRateLimitedError } from "../../../shared/plane/errors.ts";
 import { usersApi } from "../../../shared/plane/projects.ts";
 import { createQuota } from "../../../shared/plane/quota.ts";
-import type { ScriptedStep } from "../../support/scripted-server.ts";
+import type { ScriptedStep } from "../../support/test-server.ts";
 import { ANSWER, captureError, createScriptedClient } from "./plane-client-harness.ts";
 
 const toWaits = (ms: number) => ({ people: ms, interactive: ms, background: ms, spare: ms });

@@ -4,8 +4,7 @@ import { PlaneConflictError, PlaneRateLimitedError, PlaneUnavailableError } from
 import { usersApi } from "../../../shared/plane/projects.ts";
 import { parseRetryAfter } from "../../../shared/plane/request.ts";
 import { commentsApi } from "../../../shared/plane/work-items.ts";
-import type { ScriptedStep } from "../../support/scripted-server.ts";
-import { unusedApi } from "../../support/unused-plane-endpoints.ts";
+import type { ScriptedStep } from "../../support/test-server.ts";
 import { ANSWER, BREAK_CONNECTION, captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
 
 const DOWN: ScriptedStep = { status: 502, headers: { "content-type": "text/html" }, body: "<html>Bad Gateway</html>" };
@@ -63,7 +62,9 @@ test("a delete, and a create without a whole external id, is never repeated afte
     expect(waits).toEqual([]);
   }
   const { client, server } = await createScriptedClient([BREAK_CONNECTION]);
-  expect(await captureError(client.call(unusedApi.removeItem, { params }))).toBeInstanceOf(PlaneUnavailableError);
+  expect(await captureError(client.call({ ...commentsApi.update, method: "DELETE" }, { params }))).toBeInstanceOf(
+    PlaneUnavailableError,
+  );
   expect(server.requests).toHaveLength(1);
 });
 

@@ -1,24 +1,17 @@
-import { createServer, type RequestListener } from "node:http";
-import { expect, onTestFinished, test } from "vitest";
-import { z } from "zod";
+import type { RequestListener } from "node:http";
+import { expect, test } from "vitest";
 import { noMetrics } from "../../../shared/metrics.ts";
 import { attachmentsApi, type UploadSource, uploadFile } from "../../../shared/plane/attachments.ts";
 import { PlaneInvalidError, PlaneUnavailableError } from "../../../shared/plane/errors.ts";
 import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
+import { startServer } from "../../support/test-server.ts";
 import { captureError } from "./plane-client-harness.ts";
 
 /** Uploads to a storage whose handler sees the file while it arrives. */
 async function uploadTo(handle: RequestListener, file: UploadSource = new Blob(["bytes"]), limits: object = {}) {
-  const server = createServer(handle);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const { port } = z.object({ port: z.number() }).parse(server.address());
   const recorded = readRecordedExchanges().get("attachments.json")?.[0]?.response.body;
   const ticket = attachmentsApi.create.answer.parse(recorded);
-  ticket.upload_data.url = `http://127.0.0.1:${port}/uploads`;
+  ticket.upload_data.url = `${await startServer(handle)}/uploads`;
   return uploadFile({ fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now, ...limits }, ticket, file);
 }
 /** Reads the whole request and never answers. */

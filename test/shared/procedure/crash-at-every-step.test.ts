@@ -1,7 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
 import { PROCEDURES, workHandler } from "../../../functions/work.ts";
@@ -22,6 +19,7 @@ import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { type AgentTestApp, createAgentTestApp, WORK_RULES } from "../../support/agent-test-app.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 
 /** A call that runs a procedure, what precedes it, and what it leaves behind for people and agents. */
 interface Scenario {
@@ -145,8 +143,8 @@ const MAX_CHANGES = 200;
 /** Of so many points the other runs than FULL take one, an odd number so that both ways are taken. */
 const SAMPLE = 41;
 
-/** Timeout for the kills of one scenario: 15 min, because a full run makes about 130, each of which polls several times. */
-const TIMEOUT_MS = 15 * 60_000;
+/** Limit of the kills of one scenario: 15 min, because a full run makes about 130, each of which polls several times. */
+vi.setConfig({ testTimeout: 15 * 60_000 });
 
 /** Limit of the calls that are killed in one workspace, whose polls take longer with each. */
 const KILLS_PER_APP = 25;
@@ -220,8 +218,7 @@ async function runKilled(app: AgentTestApp, kind: Kind, { prepare, act, readStat
   // Where nothing was left for the repeated call, only the queue ends the procedure.
   if (isKilled) {
     app.advance(kind.resumeAfterMs + 1_000);
-    await app.poll();
-    await app.runUntilIdle();
+    await app.pollUntilIdle();
   }
   const open = await app.store.count(workSets.procedures);
   return { isKilled, reached, state: { ...(await readState(app, item)), open } };
@@ -234,8 +231,7 @@ afterAll(() => redis?.stop());
 const ENGINES: Record<string, OpenStore> = {
   memory: async () => (clock) => createMemoryStore({ clock }),
   async file() {
-    const folder = mkdtempSync(join(tmpdir(), "groundcrew-procedures-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = createTestFolder("procedures");
     return (clock) => {
       const store = createSqliteStore({ folder, clock });
       onTestFinished(() => store.close());
@@ -273,22 +269,18 @@ const kindsByEngine = engines.flatMap(([engine, openStore]) =>
 );
 
 describe.each(kindsByEngine)("procedure $name on the store in $engine", ({ name, kind, openStore }) => {
-  test.each(SCENARIOS[name] ?? [])(
-    "$title, killed before or after any step or after any change and repeated, ends the same",
-    async (scenario) => {
-      let app = await createApp(openStore);
-      const { state: expected, reached } = await runKilled(app, kind, scenario);
-      expect(expected.open).toBe(0);
-      for (const [i, kill] of listKills(kind).entries()) {
-        if (i % KILLS_PER_APP === KILLS_PER_APP - 1) app = await createApp(openStore);
-        const { isKilled, state } = await runKilled(app, kind, scenario, kill);
-        expect(state, JSON.stringify(kill)).toEqual(expected);
-        if (kill.step !== undefined) expect(isKilled).toBe(reached.includes(kill.step.split(" ")[1] ?? ""));
-        // The call has no further change.
-        else if (!isKilled) return;
-      }
-      expect.fail(`A call has more than ${MAX_CHANGES} changes.`);
-    },
-    TIMEOUT_MS,
-  );
+  test.each(SCENARIOS[name] ?? [])("$title, killed at any step and repeated, ends the same", async (scenario) => {
+    let app = await createApp(openStore);
+    const { state: expected, reached } = await runKilled(app, kind, scenario);
+    expect(expected.open).toBe(0);
+    for (const [i, kill] of listKills(kind).entries()) {
+      if (i % KILLS_PER_APP === KILLS_PER_APP - 1) app = await createApp(openStore);
+      const { isKilled, state } = await runKilled(app, kind, scenario, kill);
+      expect(state, JSON.stringify(kill)).toEqual(expected);
+      if (kill.step !== undefined) expect(isKilled).toBe(reached.includes(kill.step.split(" ")[1] ?? ""));
+      // The call has no further change.
+      else if (!isKilled) return;
+    }
+    expect.fail(`A call has more than ${MAX_CHANGES} changes.`);
+  });
 });

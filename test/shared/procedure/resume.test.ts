@@ -19,6 +19,16 @@ async function createTaskApp() {
   return { app, item, getComments };
 }
 
+/** The process ends before this step of a change to done. */
+async function endBefore(app: Awaited<ReturnType<typeof createTaskApp>>["app"], step: string) {
+  const process = crashAfterChange(app.deps);
+  const found = PROCEDURES.find(({ name }) => name === "status")?.steps.find(({ name }) => name === step);
+  const spy = vi.spyOn(found ?? expect.fail("no such step"), "run").mockImplementation(() => process.end());
+  const work = createTaskOperations(process.deps, app.getCaller("Imhotep"));
+  expect(await process.orCrash(work.setStatus("ONB-1", { status: "done", text: "Ready." }))).toBe("over");
+  spy.mockRestore();
+}
+
 /** Advances the clock, polls, and works the jobs that are due by then. */
 async function pollAfter(app: Awaited<ReturnType<typeof createTaskApp>>["app"], ms: number) {
   app.advance(ms);
@@ -27,15 +37,7 @@ async function pollAfter(app: Awaited<ReturnType<typeof createTaskApp>>["app"], 
 
 test("a change of status that reached Plane before a kill -9 is completed by the queue alone", async () => {
   const { app, item, getComments } = await createTaskApp();
-  const process = crashAfterChange(app.deps);
-  const release = PROCEDURES.flatMap(({ name, steps }) =>
-    steps.filter((step) => name === "status" && step.name === "release"),
-  )[0];
-  if (!release) throw new Error("no such step");
-  const spy = vi.spyOn(release, "run").mockImplementation(() => process.end());
-  const work = createTaskOperations(process.deps, app.getCaller("Imhotep"));
-  expect(await process.orCrash(work.setStatus(item.id, { status: "done", text: "Ready." }))).toBe("over");
-  spy.mockRestore();
+  await endBefore(app, "release");
   await pollAfter(app, MINUTE);
   expect(getComments("Ready.")).toEqual([]);
   await pollAfter(app, 2 * MINUTE);
@@ -65,14 +67,8 @@ test("a procedure whose step fails in the queue becomes a dead letter, and its r
 });
 
 test("a change of status that never reached Plane is given up once its agent's claim would have ended", async () => {
-  const { app, item } = await createTaskApp();
-  const process = crashAfterChange(app.deps);
-  const write = PROCEDURES[0]?.steps.find(({ name }) => name === "write");
-  if (!write) throw new Error("no such step");
-  const spy = vi.spyOn(write, "run").mockImplementation(() => process.end());
-  const work = createTaskOperations(process.deps, app.getCaller("Imhotep"));
-  expect(await process.orCrash(work.setStatus(item.id, { status: "done", text: "Ready." }))).toBe("over");
-  spy.mockRestore();
+  const { app } = await createTaskApp();
+  await endBefore(app, "write");
   for (const [minutes, left] of [
     [10, 1],
     [10, 0],

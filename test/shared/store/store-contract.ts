@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { afterEach, test } from "vitest";
-import type { Ms } from "../../../shared/time.ts";
 import { defineBucketContract } from "./contract/buckets.ts";
 import { defineCommitContract } from "./contract/commits.ts";
 import { defineJobContract } from "./contract/jobs.ts";
@@ -32,7 +31,6 @@ interface Sizes {
 
 /** Plays random histories on an engine; its restarts are part of them. */
 export function defineModelTests(open: OpenStore, { runs, voids }: Sizes) {
-  const limit = runs > 1_000 ? 900_000 : 60_000;
   let opened: OpenedStore | undefined;
   let run = 0;
 
@@ -43,8 +41,8 @@ export function defineModelTests(open: OpenStore, { runs, voids }: Sizes) {
   afterEach(close);
 
   /** One store for all runs, because opening costs more than a run; after a failure a fresh one, so that shrinking is honest. */
-  async function onStore(remember: Ms, play: (opened: OpenedStore, run: string) => Promise<void>) {
-    opened ??= await open({ remember });
+  async function onStore(play: (opened: OpenedStore, run: string) => Promise<void>) {
+    opened ??= await open({ remember: 5_000 });
     run += 1;
     try {
       await play(opened, `r${run}`);
@@ -54,25 +52,21 @@ export function defineModelTests(open: OpenStore, { runs, voids }: Sizes) {
     }
   }
 
-  test("any history of claim, renew, expire, crash, release and write has one owner and growing tokens", {
-    timeout: limit,
-  }, async () => {
+  test("any history of claim, renew, expire, crash, release and write has one owner and growing tokens", async () => {
     const property = fc.asyncProperty(claimHistory, (history) =>
-      onStore(5_000, (one, name) => playClaims(one, name, history)),
+      onStore((one, name) => playClaims(one, name, history)),
     );
     await fc.assert(property, { numRuns: runs });
-  });
+  }, 900_000);
 
-  test("any history of jobs loses none, never leases one twice at once and keeps the order of each lane", {
-    timeout: limit,
-  }, async () => {
+  test("any history of jobs loses none, never leases one twice at once and keeps the order of each lane", async () => {
     const property = fc.asyncProperty(jobHistory, (history) =>
-      onStore(5_000, async (one) => {
+      onStore(async (one) => {
         // The ids of the run before are forgotten by now.
         one.time.now += 10_000;
         await playJobs(one, history, voids);
       }),
     );
     await fc.assert(property, { numRuns: runs });
-  });
+  }, 900_000);
 }

@@ -49,8 +49,7 @@ test("OPENCLAW-14 on Plane 1.2.2 a line blocks while its item is observed and th
   const guide = plane.addItem(project, { name: "Guide" });
   const tour = plane.addItem(project, { name: "Tour", description_html: "<p>Blocked by: ONB-1</p>" });
   const map = plane.addItem(project, { name: "Map" });
-  app.advance(MINUTE);
-  await app.runFirstPoll();
+  await app.runFirstPoll(MINUTE);
   const readBlockers = async (item: { id: string }) => (await app.readItem(item))?.blockers;
   expect([await readBlockers(tour), app.takeEvents()]).toEqual([[guide.id], []]);
 

@@ -115,12 +115,9 @@ test.each([
   ["review", "unstarted", [], SETTING, "in_progress"],
   ["Shipped", "started", ["blocked"], SETTING, "done"],
   ["Blocked", "started", [], SETTING, "todo"],
-])(
-  "the state %j of the group %s with the labels %j and the setting %j is %s",
-  (name, group, labels, setting, status) => {
-    expect(toStatus({ name, group }, labels, setting)).toBe(status);
-  },
-);
+])("the state %j of the group %s with the labels %j and setting %j is %s", (name, group, labels, setting, status) => {
+  expect(toStatus({ name, group }, labels, setting)).toBe(status);
+});
 
 const ID = "08f6126c-2c38-44aa-8fa6-37d8c533e5dc";
 const OPEN = `<mention-component entity_identifier="${ID}"`;

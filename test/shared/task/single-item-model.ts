@@ -149,9 +149,6 @@ export function createSingleItemModel() {
       finishEdit();
       for (const read of reads.splice(0)) endRead(read);
     },
-    deliverAll() {
-      for (const body of bodies.splice(0)) observe({ via: "webhook", snapshot: body, covered: "" });
-    },
     /** A pass of the poll: one read. */
     readOnce() {
       endRead({ since: rev, began: now });

@@ -20,8 +20,7 @@ async function createTaskChain(version: PlaneVersion = "1.3.1") {
   const fair = addWaiting("Fair", "Imhotep", tour);
   const settle = async () => {
     app.advance(1_000);
-    await app.poll();
-    await app.runUntilIdle();
+    await app.pollUntilIdle();
   };
   app.advance(MINUTE);
   app.dropWebhooks();
@@ -103,34 +102,29 @@ test("OPENCLAW-14 the project's Blocked state is used, and a task moved out of i
   expect(app.readComments(tour).join()).not.toContain("No longer blocked");
 });
 
-test.each(["PATCH", "POST"])(
-  "OPENCLAW-14 blocking that ends before the step %s continues, with one comment and one event",
-  async (method) => {
-    const { app, plane, guide, tour, settle, readLabels, getBlocks } = await createTaskChain();
-    plane.editItem(guide, { state: "Cancelled" });
-    const path = method === "PATCH" ? tour.id : `${tour.id}/comments`;
-    const resume = plane.faults.add({ method, path }, { kind: "status", status: 400, body: `{"error":"No."}` });
-    app.advance(1_000);
-    await app.poll();
-    expect(getBlocks()).not.toContain("ONB-2 ONB-1 cancelled");
-    resume();
-    await settle();
-    expect([readLabels(tour), app.readComments(tour).length]).toEqual([["blocked"], 1]);
-    expect(getBlocks().filter((block) => block.startsWith("ONB-2"))).toHaveLength(1);
-  },
-);
+test.each(["PATCH", "POST"])("OPENCLAW-14 blocking that ends before the step %s continues, once", async (method) => {
+  const { app, plane, guide, tour, settle, readLabels, getBlocks } = await createTaskChain();
+  plane.editItem(guide, { state: "Cancelled" });
+  const path = method === "PATCH" ? tour.id : `${tour.id}/comments`;
+  const resume = plane.faults.add({ method, path }, { kind: "status", status: 400, body: `{"error":"No."}` });
+  app.advance(1_000);
+  await app.poll();
+  expect(getBlocks()).not.toContain("ONB-2 ONB-1 cancelled");
+  resume();
+  await settle();
+  expect([readLabels(tour), app.readComments(tour).length]).toEqual([["blocked"], 1]);
+  expect(getBlocks().filter((block) => block.startsWith("ONB-2"))).toHaveLength(1);
+});
 
 test("a dependency cycle made in Plane is reported once with its path, and again when it reappears", async () => {
   const app = await createAgentTestApp();
   const [guide = "", tour = "", fair = ""] = ["Guide", "Tour", "Fair"].map((name) => app.addTask(name));
-  app.advance(60_000);
-  await app.runFirstPoll();
+  await app.runFirstPoll(60_000);
   const readCycles = async () => {
     const before = app.actions.length;
     for (let polls = 0; polls < 3; polls += 1) {
       app.advance(1_000);
-      await app.poll();
-      await app.runUntilIdle();
+      await app.pollUntilIdle();
     }
     return app.actions.slice(before).flatMap(({ event }) => (event.kind === "circle" ? [event.path.join(" ")] : []));
   };

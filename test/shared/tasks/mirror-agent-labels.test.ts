@@ -7,8 +7,7 @@ async function createMirrorApp() {
   /** Runs until all labels and assignees agree. */
   async function mirror() {
     for (let i = 0; i < 3; i++) {
-      await app.poll();
-      await app.runUntilIdle();
+      await app.pollUntilIdle();
       app.dropWebhooks();
       app.advance(5_000);
     }

@@ -1,36 +1,23 @@
 import { readdirSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
-import type { PlaneSimulator } from "../../../simulators/plane/plane-simulator.ts";
+import { startServer } from "../../support/test-server.ts";
 import { mergeInRecordedOrder, type RecordedExchange, readExchanges } from "./recording.ts";
 import { createReplay } from "./replay.ts";
 
 const FILES = [
-  "projects-members",
-  "states-labels",
-  "work-items",
-  "relations",
-  "comments-links-activities",
-  "attachments",
-  "cycles-modules",
-  "absent-in-community-edition",
-  "limits-and-errors",
+  ...["projects-members", "states-labels", "work-items", "relations", "comments-links-activities", "attachments"],
+  ...["cycles-modules", "absent-in-community-edition", "limits-and-errors"],
 ];
 /** Exchanges that were recorded later than the rest of their files, after the changes that the test below makes. */
 const RECORDED_LATER = ["comment_patch", "comment_delete", "project_archived_items", "project_archived_create"];
 
-const planes: PlaneSimulator[] = [];
-afterEach(async () => {
-  for (const plane of planes.splice(0)) await plane.stop();
-});
-const startPlane = async (...args: Parameters<typeof createPlaneSimulator>): Promise<PlaneSimulator> => {
-  const plane = createPlaneSimulator(...args);
-  planes.push(plane);
+async function startPlane(options: Parameters<typeof createPlaneSimulator>[0]) {
+  const plane = createPlaneSimulator(options);
+  onTestFinished(() => plane.stop());
   await plane.start();
   return plane;
-};
+}
 
 test("the simulated Plane answers every recorded exchange of v1.3.1 with the same status, headers and shape", async () => {
   const plane = await startPlane({ empty: true, rateLimit: Number.POSITIVE_INFINITY });
@@ -60,8 +47,7 @@ test("the simulated Plane answers every recorded exchange of v1.3.1 with the sam
   );
   await replayAll(mergeInRecordedOrder(recordedTogether));
 
-  const receiver = createServer((_, response) => response.writeHead(500).end("ok"));
-  await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+  const receiver = await startServer((_, response) => response.writeHead(500).end("ok"));
   const project = toLiveId("d8d562c1-052e-4994-bbe2-1e0d1be72c34");
   const admin = { by: toLiveId("11c93d0f-6c67-435a-98b5-4a56b22af4f8") };
   const laterExchanges = ["projects-members", "comments-links-activities"].flatMap(readExchanges);
@@ -70,7 +56,7 @@ test("the simulated Plane answers every recorded exchange of v1.3.1 with the sam
     {
       async webhook_logs() {
         plane.deliveries.dropAll();
-        const webhook = plane.addWebhook(`http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`);
+        const webhook = plane.addWebhook(`${receiver}/hook`);
         const item = plane.addItem(project, { name: "Delivery to a failing receiver" }, admin);
         plane.runWorker();
         const delivery = plane.deliveries.pending.find((each) => each.webhook === webhook.id);
@@ -90,7 +76,6 @@ test("the simulated Plane answers every recorded exchange of v1.3.1 with the sam
       project_archived_items: () => plane.archiveProject(project, admin),
     },
   );
-  await new Promise((resolve) => receiver.close(resolve));
 
   replay.forgetSession("admin");
   const signIn = readExchanges("provisioning").filter((each) => each.name === "sign_in");
@@ -158,12 +143,6 @@ test("every recorded file is replayed in this test or compared in the webhook te
   const files = readdirSync(new URL("../../fixtures/plane-contract/", import.meta.url))
     .filter((name) => name.endsWith(".json"))
     .map((name) => name.replace(".json", ""));
-  const comparedHere = [
-    ...FILES,
-    "provisioning",
-    "provisioning-changes",
-    "app-api-and-health",
-    "v1.2.2-where-it-differs",
-  ];
-  expect(files.sort()).toEqual([...comparedHere, "webhook-deliveries"].sort());
+  const others = ["provisioning", "provisioning-changes", "app-api-and-health", "v1.2.2-where-it-differs"];
+  expect(files.sort()).toEqual([...FILES, ...others, "webhook-deliveries"].sort());
 });

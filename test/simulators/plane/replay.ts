@@ -3,11 +3,6 @@ import type { Json } from "../../../simulators/plane/rows.ts";
 import { findDifferences, IdMap } from "./compare-recorded.ts";
 import type { RecordedExchange } from "./recording.ts";
 
-const SIMULATED_HOSTS: [string, (url: string) => string][] = [
-  ["http://plane.test", (url) => url],
-  ["http://storage.test", (url) => url],
-];
-
 /** Passwords were not recorded; these are as valid, wrong or weak as the recorded ones. */
 const PASSWORDS: Record<string, string> = {
   sign_in_bad_password: "not the Password 1!",
@@ -21,7 +16,7 @@ export function createReplay(plane: PlaneSimulator) {
   const names = new IdMap();
   const jars = new Map<string, Map<string, string>>();
   const keys = new Map<string, string>();
-  for (const [host, live] of SIMULATED_HOSTS) names.learn(host, live(plane.url));
+  for (const host of ["http://plane.test", "http://storage.test"]) names.learn(host, plane.url);
 
   const getCookieJar = (as: string): Map<string, string> => {
     const jar = jars.get(as) ?? new Map<string, string>();
@@ -42,8 +37,7 @@ export function createReplay(plane: PlaneSimulator) {
   const getCsrfToken = async (as: string): Promise<string> => {
     const known = getCookieJar(as).get("csrftoken");
     if (known) return known;
-    const response = await call(as, `${plane.url}/auth/get-csrf-token/`, {}, true);
-    await response.body?.cancel();
+    await (await call(as, `${plane.url}/auth/get-csrf-token/`, {}, true)).body?.cancel();
     return getCookieJar(as).get("csrftoken") ?? "";
   };
 

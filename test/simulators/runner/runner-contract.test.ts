@@ -34,51 +34,48 @@ const RUNNERS = {
   "the simulated runner": createSimulatorRig,
 };
 
-test.concurrent.for(Object.entries(RUNNERS))(
-  "%s starts, types, stops and starts anew as Groundcrew wants, and reports each end until it is known",
-  async ([, createRig], context) => {
-    const { expect } = context;
-    const { server, want, report, waitFor } = await createRig(context);
-    const first = want("ONB-1");
-    server.set({ sessions: [first] });
-    await waitFor(() => report("ONB-1")?.state).toBe("running");
-    expect(report("ONB-1")).toMatchObject({
-      ...{ run: 1, session_id: first.session_id, name: "claude-ONB-1", branch: "groundcrew/onb-1" },
-      ...{ commits: [], dirty: false, applied: [] },
-    });
-    expect(server.requests.at(-1)?.repositories).toEqual(["ONB"]);
+test.concurrent.for(Object.entries(RUNNERS))("%s behaves as Groundcrew wants", async ([, createRig], context) => {
+  const { expect } = context;
+  const { server, want, report, waitFor } = await createRig(context);
+  const first = want("ONB-1");
+  server.set({ sessions: [first] });
+  await waitFor(() => report("ONB-1")?.state).toBe("running");
+  expect(report("ONB-1")).toMatchObject({
+    ...{ run: 1, session_id: first.session_id, name: "claude-ONB-1", branch: "groundcrew/onb-1" },
+    ...{ commits: [], dirty: false, applied: [] },
+  });
+  expect(server.requests.at(-1)?.repositories).toEqual(["ONB"]);
 
-    const inputs: Desired["inputs"] = [
-      { id: "a", kind: "text", text: "Which colour?" },
-      { id: "b", kind: "interrupt", text: "" },
-      { id: "c", kind: "keys", text: "x" },
-    ];
-    server.set({ sessions: [{ ...first, inputs }] });
-    await waitFor(() => report("ONB-1")?.applied).toEqual(["a", "b", "c"]);
-    server.set({ sessions: [{ ...first, inputs }] });
-    await waitFor(() => server.requests.at(-1)?.seen).toBe("4");
-    await waitFor(() => report("ONB-1")?.screen.split("❯ Which colour?")).toHaveLength(2);
+  const inputs: Desired["inputs"] = [
+    { id: "a", kind: "text", text: "Which colour?" },
+    { id: "b", kind: "interrupt", text: "" },
+    { id: "c", kind: "keys", text: "x" },
+  ];
+  server.set({ sessions: [{ ...first, inputs }] });
+  await waitFor(() => report("ONB-1")?.applied).toEqual(["a", "b", "c"]);
+  server.set({ sessions: [{ ...first, inputs }] });
+  await waitFor(() => server.requests.at(-1)?.seen).toBe("4");
+  await waitFor(() => report("ONB-1")?.screen.split("❯ Which colour?")).toHaveLength(2);
 
-    // Kindly, then acknowledged: an end is reported until Groundcrew knows it.
-    const stop = { ticket: "ONB-1", run: 1, reason: "completed" };
-    server.set({ stop: [{ ...stop, how: "kindly" }] });
-    // On a busy machine tmux may never learn the exit status of a program that has ended.
-    await waitFor(() => report("ONB-1")?.exit).toMatchObject({ reason: "exited", text: "completed" });
-    server.set({ stop: [{ ...stop, how: "now" }] });
-    await waitFor(() => report("ONB-1")).toBeUndefined();
+  // Kindly, then acknowledged: an end is reported until Groundcrew knows it.
+  const stop = { ticket: "ONB-1", run: 1, reason: "completed" };
+  server.set({ stop: [{ ...stop, how: "kindly" }] });
+  // On a busy machine tmux may never learn the exit status of a program that has ended.
+  await waitFor(() => report("ONB-1")?.exit).toMatchObject({ reason: "exited", text: "completed" });
+  server.set({ stop: [{ ...stop, how: "now" }] });
+  await waitFor(() => report("ONB-1")).toBeUndefined();
 
-    const second = want("ONB-1", { run: 2 });
-    server.set({ sessions: [second] });
-    await waitFor(() => report("ONB-1")).toMatchObject({ run: 2, session_id: second.session_id, state: "running" });
-    expect(report("ONB-1")?.applied).toEqual([]);
-    // A session that Groundcrew does not name goes on.
-    server.set({});
-    await waitFor(() => server.requests.at(-1)?.seen).toBe("8");
-    expect(report("ONB-1")).toMatchObject({ run: 2, state: "running" });
-    server.set({ stop: [{ ...stop, run: 2, how: "now" }] });
-    await waitFor(() => report("ONB-1")?.exit?.text).toBe("completed");
-    server.set({ remove: [{ ticket: "ONB-1", run: 2, force: false }] });
-    await waitFor(() => report("ONB-1")).toBeUndefined();
-    expect(server.problems).toEqual([]);
-  },
-);
+  const second = want("ONB-1", { run: 2 });
+  server.set({ sessions: [second] });
+  await waitFor(() => report("ONB-1")).toMatchObject({ run: 2, session_id: second.session_id, state: "running" });
+  expect(report("ONB-1")?.applied).toEqual([]);
+  // A session that Groundcrew does not name goes on.
+  server.set({});
+  await waitFor(() => server.requests.at(-1)?.seen).toBe("8");
+  expect(report("ONB-1")).toMatchObject({ run: 2, state: "running" });
+  server.set({ stop: [{ ...stop, run: 2, how: "now" }] });
+  await waitFor(() => report("ONB-1")?.exit?.text).toBe("completed");
+  server.set({ remove: [{ ticket: "ONB-1", run: 2, force: false }] });
+  await waitFor(() => report("ONB-1")).toBeUndefined();
+  expect(server.problems).toEqual([]);
+});

@@ -1,7 +1,7 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { noMetrics } from "../../../../shared/metrics.ts";
 import { accountsApi, authApi, createPlaneSession } from "../../../../shared/plane/app/session.ts";
-import { type ScriptedStep, startScriptedServer } from "../../../support/scripted-server.ts";
+import { type ScriptedStep, startScriptedServer } from "../../../support/test-server.ts";
 import { captureError } from "../plane-client-harness.ts";
 
 test("a sign-in sends the token's cookie with the form, later requests send the session's, and a cookie that ends is not sent again", async () => {
@@ -15,7 +15,6 @@ test("a sign-in sends the token's cookie with the form, later requests send the 
     redirectWith("gone=; Max-Age=0", "old=x; expires=Thu, 01 Jan 1970 00:00:00 GMT"),
     { status: 401, body: { detail: "Authentication credentials were not provided." } },
   );
-  onTestFinished(() => server.close());
   const clock = () => Date.UTC(2026, 10, 21);
   const url = `${server.url}/`;
   const plane = createPlaneSession({ url, fetch: globalThis.fetch, metrics: noMetrics, clock });

@@ -10,8 +10,7 @@ test("rule 9: webhooks are held until a project's first complete read", async ()
   const old = plane.addItem(hidden, { name: "Old" });
   plane.archiveProject(hidden);
   await app.restart({ store: "lost" });
-  app.advance(MINUTE);
-  await app.runFirstPoll();
+  await app.runFirstPoll(MINUTE);
   plane.restoreProject(hidden);
   // The poll sees that the project is back and does not get to read it.
   const undo = plane.faults.add({ path: `${hidden.id}/work-items` }, { kind: "status", status: 503 });
@@ -74,8 +73,7 @@ test("rule 9: a change made before the baseline began causes no events, also whe
     plane.runWorker();
   });
   await pollTick.run(app.deps);
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   expect((await app.readItem(item))?.initial).toBeDefined();
   expect(app.takeEvents()).toEqual([]);
 });
@@ -88,7 +86,6 @@ test("rule 9: an activity that Plane records after the first read is reported wh
   await app.pollUntilIdle();
   expect(app.takeEvents()).toEqual([]);
   plane.runWorker = runWorker;
-  app.dropWebhooks();
   await app.pollUntilIdle();
   expect(app.takeEvents()).toEqual(["ONB-1 renamed"]);
 });

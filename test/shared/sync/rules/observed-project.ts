@@ -11,8 +11,7 @@ export async function createObservedProject(options: TestAppOptions = {}) {
   const project = app.addProject();
   const item = app.plane.addItem(project, { name: "Guide", assignees: [app.human] });
   app.plane.addComment(item, "<p>An old comment</p>");
-  app.advance(MINUTE);
-  await app.runFirstPoll();
+  await app.runFirstPoll(MINUTE);
   return { app, plane: app.plane, project, item, thot };
 }
 

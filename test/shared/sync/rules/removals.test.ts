@@ -70,8 +70,7 @@ test("rule 4: an item in triage does not exist yet; once accepted, it is new", a
   const triageItem = plane.addItem(project, { name: "A wish", state: "Triage" });
   const draft = plane.addItem(project, { name: "A draft", is_draft: true });
   await app.deliverWebhooks();
-  await app.poll();
-  await app.runUntilIdle();
+  await app.pollUntilIdle();
   expect(app.takeEvents()).toEqual([]);
   expect(await app.readItem(draft)).toBeUndefined();
   plane.editItem(triageItem, { state: "Todo" });

@@ -72,8 +72,7 @@ test("rule 1: a cycle created while the cycles were read is not forgotten and st
   await readCycles(deps, (await readChangeSource(app, project)).project, "test");
   expect(await app.store.count(observedSets.cycles(project.id))).toBe(1);
   plane.addCycle(project, { name: "Next", start_date: "2026-12-20", end_date: "2026-12-30" });
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   expect(app.takeEvents()).toEqual(["Sprint cycle_started"]);
 });
 
@@ -83,8 +82,7 @@ test("rule 2: a comment with a lost webhook is found despite a newer edit report
   app.dropWebhooks();
   app.advance(1_000);
   plane.editItem(item, { name: "Manual" });
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   expect(app.takeEvents()).toEqual(["ONB-1 renamed"]);
   await app.poll();
   expect(app.takeEvents()).toEqual(['ONB-1 comment_added "Look here"']);
@@ -111,7 +109,6 @@ const takeTaskEvents = (app: TestApp) => app.takeEvents().filter((event) => even
 test("a task that was reopened and completed again between two polls is completed a second time, once", async () => {
   const { app, plane, item } = await createObservedProject();
   plane.editItem(item, { state: "Done" });
-  app.dropWebhooks();
   await app.poll();
   expect(takeTaskEvents(app)).toEqual(["ONB-1 completed"]);
   app.advance(MINUTE);
@@ -125,8 +122,7 @@ test("a task that was reopened and completed again between two polls is complete
   app.store.acknowledge = async (job, how) =>
     job.queue !== "observe" || handled.has(job.id) ? acknowledge(job, how) : handled.add(job.id).has(job.id);
   for (let n = 0; n < 2; n += 1) {
-    await app.poll();
-    await app.runUntilIdle();
+    await app.pollUntilIdle();
   }
   expect(takeTaskEvents(app)).toEqual(["ONB-1 completed"]);
 });
@@ -140,8 +136,7 @@ test("a done task that moves to another done state is not completed again, altho
   const before = plane.item(item)?.completed_at;
   app.advance(MINUTE);
   plane.editItem(item, { state: "Released" });
-  await app.deliverWebhooks();
-  await app.runUntilIdle();
+  await app.deliverUntilIdle();
   expect(plane.item(item)?.completed_at).not.toBe(before);
   expect(takeTaskEvents(app)).toEqual([]);
 });

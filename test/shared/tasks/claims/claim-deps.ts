@@ -1,37 +1,25 @@
 import { createDeps } from "../../../../runtime/create-deps.ts";
 import { createAssetReader } from "../../../../runtime/node/files.ts";
 import type { Deps } from "../../../../shared/app/deps.ts";
-import { parseSettings } from "../../../../shared/config/settings.ts";
 import { noMetrics } from "../../../../shared/metrics.ts";
 import type { ProjectRecord } from "../../../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../../../shared/records/store-keys.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import { toItemPut } from "../../../../shared/sync/item-record.ts";
 import type { ItemRecord } from "../../../../shared/task/snapshot.ts";
+import { createTestSettings, PLANE_ENV } from "../../../support/settings.ts";
 import { createItemRecord, toTimestamp } from "../../task/sample-items.ts";
 
 const AT = toTimestamp(0);
 
-const settings = parseValidSettings({
-  PLANE_URL: "http://127.0.0.1:9",
-  PLANE_API_KEY: "key",
-  PLANE_WORKSPACE: "javisi",
-});
+const settings = createTestSettings({ ...PLANE_ENV, PLANE_URL: "http://127.0.0.1:9" });
 
 /** Dependencies around a store without any Plane: enough for claims, which make no request to Plane. */
 export function createClaimDeps(store: Store, clock: () => number = Date.now): Promise<Deps> {
   const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [], requestKinds: {} };
   const { signal } = new AbortController();
-  return createDeps({
-    settings,
-    manifest,
-    store,
-    metrics: noMetrics,
-    write: () => {},
-    signal,
-    readAsset: createAssetReader(),
-    overrides: { clock },
-  });
+  const common = { settings, manifest, store, metrics: noMetrics, signal, readAsset: createAssetReader() };
+  return createDeps({ ...common, write: () => {}, overrides: { clock } });
 }
 
 /** Stores an open task that belongs to these agents. */
@@ -41,11 +29,8 @@ export async function storeTask(store: Store, id: string, owners: string[]): Pro
     ...{ archived: false, member: true, completed: false, baseline: true, cycles: false },
   };
   const item: ItemRecord = { ...createItemRecord({ id, project: project.id, sequence: 1 }), owners };
-  const put = [
-    toItemPut(item),
-    { key: observedKeys.project(project.id), value: project, sets: [observedSets.projects] },
-  ];
-  await store.commit({ put });
+  const projectPut = { key: observedKeys.project(project.id), value: project, sets: [observedSets.projects] };
+  await store.commit({ put: [toItemPut(item), projectPut] });
 }
 
 type WrapCall = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => (...args: A) => Promise<R>;
@@ -58,10 +43,4 @@ export function wrapClaimStore(store: Store, wrapCall: WrapCall): Store {
     commit: wrapCall(store.commit),
     read: <T>(keys: string[]) => wrapCall(() => store.read<T>(keys))(),
   };
-}
-
-function parseValidSettings(env: Record<string, string>) {
-  const parsed = parseSettings(env, { read: () => undefined });
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.settings;
 }

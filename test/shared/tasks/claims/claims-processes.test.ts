@@ -25,36 +25,33 @@ async function startClaimsProcess(url: string, name: string) {
   return { tell: (line: string) => void child.stdin.write(`${line}\n`), next };
 }
 
-test.skipIf(!hasRedisServer())(
-  `REL-7 when 1,000 agents claim one task through 4 processes, one wins and the refusals of the others name it (rounds: ${rounds})`,
-  async () => {
-    const redis = await startRedis();
-    onTestFinished(() => redis.stop());
-    const store = await openStore(redis.url, { prefix: "claims" });
-    onTestFinished(() => store.close());
-    const names = ["a", "b", "c", "d"];
-    const owners = names.flatMap((name) => Array.from({ length: 250 }, (_, nth) => `${name}-${nth}`));
-    const bridges = await Promise.all(names.map((name) => startClaimsProcess(redis.url, name)));
-    for (let round = 0; round < rounds; round++) {
-      const item = `race-${round}`;
-      await storeTask(store, item, owners);
-      const won: string[] = [];
-      let refused = 0;
-      for (const bridge of bridges) bridge.tell(item);
-      await Promise.all(
-        bridges.map(async ({ next }) => {
-          for (let line = await next(); ; line = await next()) {
-            if (line.startsWith("won ")) won.push(line.slice(4));
-            if (!line.startsWith("asked ")) continue;
-            refused += Number(line.slice(6));
-            return;
-          }
-        }),
-      );
-      const stored = await findClaim({ store }, item);
-      expect(won).toEqual([`${stored?.agent} ${stored?.fence}`]);
-      expect(refused).toBe(999);
-    }
-  },
-  300_000,
-);
+test(`REL-7 when 1,000 agents claim one task through 4 processes, one wins and the refusals of the others name it (rounds: ${rounds})`, async (context) => {
+  context.skip(!hasRedisServer());
+  const redis = await startRedis();
+  onTestFinished(() => redis.stop());
+  const store = await openStore(redis.url, { prefix: "claims" });
+  onTestFinished(() => store.close());
+  const names = ["a", "b", "c", "d"];
+  const owners = names.flatMap((name) => Array.from({ length: 250 }, (_, nth) => `${name}-${nth}`));
+  const bridges = await Promise.all(names.map((name) => startClaimsProcess(redis.url, name)));
+  for (let round = 0; round < rounds; round++) {
+    const item = `race-${round}`;
+    await storeTask(store, item, owners);
+    const won: string[] = [];
+    let refused = 0;
+    for (const bridge of bridges) bridge.tell(item);
+    await Promise.all(
+      bridges.map(async ({ next }) => {
+        for (let line = await next(); ; line = await next()) {
+          if (line.startsWith("won ")) won.push(line.slice(4));
+          if (!line.startsWith("asked ")) continue;
+          refused += Number(line.slice(6));
+          return;
+        }
+      }),
+    );
+    const stored = await findClaim({ store }, item);
+    expect(won).toEqual([`${stored?.agent} ${stored?.fence}`]);
+    expect(refused).toBe(999);
+  }
+}, 300_000);

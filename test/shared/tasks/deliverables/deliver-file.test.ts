@@ -55,25 +55,22 @@ async function createDeliverablesApp(options: Parameters<typeof createAgentTestA
 
 const REPORT = [["report.md", true, "# Report"]];
 
-test.each(["1.3.1", "1.2.2"] as const)(
-  "OPENCLAW-07 a deliverable on Plane %s becomes an attachment created by the agent, with a comment that links it",
-  async (version) => {
-    const { app, item, deliver, readFiles, getLinks } = await createDeliverablesApp({ version });
-    const answer = await deliver({ text: "It is **done**." });
-    const [row] = app.plane.attachments(item);
-    expect(answer).toEqual({
-      ...{ task: "ONB-1", name: "report.md", size: 8, sha256: toSha256("# Report"), type: "text/markdown" },
-      attachment: row?.id,
-    });
-    expect(row).toMatchObject({ created_by: app.getUser("Imhotep").id, type: "text/markdown" });
-    expect(readFiles()).toEqual(REPORT);
-    const place = `projects/${item.project}/issues/${item.id}/attachments/${row?.id}/`;
-    const link = `Imhotep: <p>Deliverable: <a href="${app.plane.url}/api/assets/v2/workspaces/javisi/${place}">`;
-    const [comment = "", ...more] = getLinks();
-    expect(more).toEqual([]);
-    for (const part of [link, "report.md</a> (8 bytes)", "<strong>done</strong>"]) expect(comment).toContain(part);
-  },
-);
+test.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-07 on Plane %s a file is attached and linked", async (version) => {
+  const { app, item, deliver, readFiles, getLinks } = await createDeliverablesApp({ version });
+  const answer = await deliver({ text: "It is **done**." });
+  const [row] = app.plane.attachments(item);
+  expect(answer).toEqual({
+    ...{ task: "ONB-1", name: "report.md", size: 8, sha256: toSha256("# Report"), type: "text/markdown" },
+    attachment: row?.id,
+  });
+  expect(row).toMatchObject({ created_by: app.getUser("Imhotep").id, type: "text/markdown" });
+  expect(readFiles()).toEqual(REPORT);
+  const place = `projects/${item.project}/issues/${item.id}/attachments/${row?.id}/`;
+  const link = `Imhotep: <p>Deliverable: <a href="${app.plane.url}/api/assets/v2/workspaces/javisi/${place}">`;
+  const [comment = "", ...more] = getLinks();
+  expect(more).toEqual([]);
+  for (const part of [link, "report.md</a> (8 bytes)", "<strong>done</strong>"]) expect(comment).toContain(part);
+});
 
 test("a deliverable is one attachment and one comment when the call is repeated, also at once, later or after the store was lost", async () => {
   const { app, deliver, readFiles, getLinks } = await createDeliverablesApp();
@@ -131,24 +128,21 @@ test("a deliverable whose comment was not written is linked by the next call, an
 test.each([
   ["in one piece", () => new Blob(["# Report"])],
   ["as a stream", () => createStreamedFile("# Report")],
-])(
-  "reliability 2: a deliverable %s, killed after any change and repeated, is one attachment and one comment",
-  async (_, toFile) => {
-    for (let change = 1; ; change += 1) {
-      const { app, item, deliver, readFiles, getLinks } = await createDeliverablesApp();
-      const process = crashAfterChange(app.deps, change);
-      const work = createTaskOperations(process.deps, app.getCaller("Imhotep"));
-      const outcome = await process.orCrash(work.deliver({ task: "ONB-1", name: "report.md", file: toFile() }));
-      await deliver({ file: toFile() });
-      await app.runUntilIdle();
-      expect([readFiles(), getLinks().length], `change ${change}`).toEqual([REPORT, 1]);
-      expect(await readDeliverables(app.deps, item.id)).toEqual([{ name: "report.md", size: 8 }]);
-      if (outcome === "over") continue;
-      expect(change).toBeGreaterThan(6);
-      return;
-    }
-  },
-);
+])("reliability 2: a deliverable %s, killed at any change and repeated, is one with one comment", async (_, toFile) => {
+  for (let change = 1; ; change += 1) {
+    const { app, item, deliver, readFiles, getLinks } = await createDeliverablesApp();
+    const process = crashAfterChange(app.deps, change);
+    const work = createTaskOperations(process.deps, app.getCaller("Imhotep"));
+    const outcome = await process.orCrash(work.deliver({ task: "ONB-1", name: "report.md", file: toFile() }));
+    await deliver({ file: toFile() });
+    await app.runUntilIdle();
+    expect([readFiles(), getLinks().length], `change ${change}`).toEqual([REPORT, 1]);
+    expect(await readDeliverables(app.deps, item.id)).toEqual([{ name: "report.md", size: 8 }]);
+    if (outcome === "over") continue;
+    expect(change).toBeGreaterThan(6);
+    return;
+  }
+});
 
 test("reliability 8: when the claim is lost while a deliverable is sent, it is not confirmed and no comment is written", async () => {
   const { app, deliver, readFiles, getLinks } = await createDeliverablesApp();

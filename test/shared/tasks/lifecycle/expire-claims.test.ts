@@ -39,38 +39,32 @@ const EXPIRED = [expect.objectContaining({ agent: "Thot", why: "expired" })];
 test.each([
   [{}, 15],
   [{ claim_minutes: 30 }, 30],
-])(
-  "with %j an agent without any call loses its claim after %i minutes: the task returns to todo with a comment, and the human is notified",
-  async (config, n) => {
-    const { app, item, advanceMinutes, callAgain, getLosses } = await createHeldTask(config);
-    await advanceMinutes(10);
-    await callAgain();
-    await advanceMinutes(n - 1);
-    expect(app.readPlaneItem(item).state).toBe("In Progress");
-    await advanceMinutes(4);
-    expect(app.readPlaneItem(item).state).toBe("Todo");
-    const comments = app.readComments(item).filter((comment) => comment.includes("claim has expired"));
-    expect(comments).toEqual([expect.stringMatching(/^Ada: <p><strong>Thot<\/strong> held this task from .*/)]);
-    expect(comments[0]).toContain(`then showed no activity for ${n} minutes.`);
-    expect(getLosses()).toEqual(EXPIRED);
-    await expect(callAgain()).rejects.toThrow(`because no call renewed it for ${n} minutes`);
-  },
-);
+])("with %j a silent agent loses its claim after %i minutes: todo, a comment, and a notice", async (config, n) => {
+  const { app, item, advanceMinutes, callAgain, getLosses } = await createHeldTask(config);
+  await advanceMinutes(10);
+  await callAgain();
+  await advanceMinutes(n - 1);
+  expect(app.readPlaneItem(item).state).toBe("In Progress");
+  await advanceMinutes(4);
+  expect(app.readPlaneItem(item).state).toBe("Todo");
+  const comments = app.readComments(item).filter((comment) => comment.includes("claim has expired"));
+  expect(comments).toEqual([expect.stringMatching(/^Ada: <p><strong>Thot<\/strong> held this task from .*/)]);
+  expect(comments[0]).toContain(`then showed no activity for ${n} minutes.`);
+  expect(getLosses()).toEqual(EXPIRED);
+  await expect(callAgain()).rejects.toThrow(`because no call renewed it for ${n} minutes`);
+});
 
-test.each([HOUR, 3 * DAY])(
-  "an agent that falls silent loses its claim after 15 minutes, also when the clock was set back by %i ms (reliability 9)",
-  async (jump) => {
-    const { app, item, advanceMinutes, findHolder, getLosses } = await createHeldTask();
-    app.time.now -= jump;
-    await advanceMinutes(1);
-    expect((await findClaim(app.deps, item.id))?.until).toBe(app.time.now + DEFAULT_CLAIM_MINUTES * MINUTE);
-    await advanceMinutes(13);
-    expect(await findHolder()).toBe("Thot");
-    await advanceMinutes(4);
-    expect([await findHolder(), app.readPlaneItem(item).state]).toEqual([undefined, "Todo"]);
-    expect(getLosses()).toEqual(EXPIRED);
-  },
-);
+test.each([HOUR, 3 * DAY])("a silent agent loses its claim with the clock %i ms back (reliability 9)", async (jump) => {
+  const { app, item, advanceMinutes, findHolder, getLosses } = await createHeldTask();
+  app.time.now -= jump;
+  await advanceMinutes(1);
+  expect((await findClaim(app.deps, item.id))?.until).toBe(app.time.now + DEFAULT_CLAIM_MINUTES * MINUTE);
+  await advanceMinutes(13);
+  expect(await findHolder()).toBe("Thot");
+  await advanceMinutes(4);
+  expect([await findHolder(), app.readPlaneItem(item).state]).toEqual([undefined, "Todo"]);
+  expect(getLosses()).toEqual(EXPIRED);
+});
 
 test("an agent that waits for the human's answer without any call keeps its claim until the answer, for a day at most", async () => {
   const { app, advanceMinutes, findHolder } = await createHeldTask();

@@ -38,26 +38,23 @@ const WRITES: Record<string, { path: string; code: string; run: (task: StartedTa
   },
 };
 
-test.each(Object.entries(WRITES))(
-  "OPENCLAW-15 a %s that Plane refuses for good is logged, blocks the task with a comment, a person gets one message, and the agent can go on later",
-  async (kind, { path, code, run }) => {
-    const task = await createStartedTask();
-    const { app, item } = task;
-    const method = kind === "status change" ? "PATCH" : "POST";
-    task.refuse({ method, path });
-    // Groundcrew's own key is tried as well.
-    if (kind === "upload") task.refuse({ method, path }, INVALID, []);
-    await expect(run(task)).rejects.toThrow(/The task is blocked now.*Do not retry/);
-    await app.runUntilIdle();
-    expect((await app.readItem(item))?.snapshot.status).toBe("blocked");
-    expect(task.getFailures()).toMatchObject([{ agent: "Imhotep", refusal: { name: code } }]);
-    expect(task.getComments("<strong>Blocked</strong>")).toHaveLength(1);
-    expect(app.logged).toContainEqual(expect.objectContaining({ level: "error", item: "ONB-1", agent: "Imhotep" }));
-    app.plane.faults.clear();
-    expect(await task.start()).toMatchObject({ status: "in_progress", heldUntil: expect.any(Number) });
-    await run(task);
-  },
-);
+test.each(Object.entries(WRITES))("OPENCLAW-15 a %s refused for good blocks", async (kind, { path, code, run }) => {
+  const task = await createStartedTask();
+  const { app, item } = task;
+  const method = kind === "status change" ? "PATCH" : "POST";
+  task.refuse({ method, path });
+  // Groundcrew's own key is tried as well.
+  if (kind === "upload") task.refuse({ method, path }, INVALID, []);
+  await expect(run(task)).rejects.toThrow(/The task is blocked now.*Do not retry/);
+  await app.runUntilIdle();
+  expect((await app.readItem(item))?.snapshot.status).toBe("blocked");
+  expect(task.getFailures()).toMatchObject([{ agent: "Imhotep", refusal: { name: code } }]);
+  expect(task.getComments("<strong>Blocked</strong>")).toHaveLength(1);
+  expect(app.logged).toContainEqual(expect.objectContaining({ level: "error", item: "ONB-1", agent: "Imhotep" }));
+  app.plane.faults.clear();
+  expect(await task.start()).toMatchObject({ status: "in_progress", heldUntil: expect.any(Number) });
+  await run(task);
+});
 
 test("when Groundcrew may not block the task either, the human is notified once and the agent's call is refused with the reason", async () => {
   const { app, item, refuse, finish, getFailures } = await createStartedTask();

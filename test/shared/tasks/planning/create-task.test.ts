@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createTaskOperations } from "../../../../functions/agent/tool.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
-import { crashAtStep } from "../../../support/crash-at-step.ts";
+import { crashAtStep } from "../../../support/crash-after-change.ts";
 
 type NewTask = Parameters<ReturnType<Awaited<ReturnType<typeof createAgentTestApp>>["actAs"]>["create"]>[0];
 
@@ -10,8 +10,7 @@ type NewTask = Parameters<ReturnType<Awaited<ReturnType<typeof createAgentTestAp
 async function createAppWithGuide(options: Parameters<typeof createAgentTestApp>[0] = {}) {
   const app = await createAgentTestApp({ config: { plan: { approve: false } }, ...options });
   const guide = app.addTask("Guide");
-  app.advance(60_000);
-  await app.runFirstPoll();
+  await app.runFirstPoll(60_000);
   app.takeEvents();
   return {
     ...{ app, plane: app.plane, guide },
@@ -59,13 +58,11 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) 
     if (version === "1.2.2") expect(tour?.description_html).toContain("Blocked by: ONB-1");
     else expect(plane.blockers(tour ?? "")).toEqual([guide.id]);
     expect(early).not.toContain(true);
-    await app.poll();
-    await app.runUntilIdle();
+    await app.pollUntilIdle();
     const { tasks } = await app.actAs("Thot").list({});
     expect(tasks).toMatchObject([{ key: "ONB-2", blocked_by: [{ key: "ONB-1" }] }]);
     plane.editItem(guide, { state: "Done" });
-    await app.poll();
-    await app.runUntilIdle();
+    await app.pollUntilIdle();
     expect(app.takeEvents()).toContain("ONB-2 unblocked");
   });
 });

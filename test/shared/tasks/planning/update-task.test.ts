@@ -30,8 +30,7 @@ async function createPlanApp(options: Parameters<typeof createHttpTestApp>[0] = 
     async settle() {
       await app.runUntilIdle();
       app.advance(60_000);
-      await app.poll();
-      await app.runUntilIdle();
+      await app.pollUntilIdle();
     },
     async readStored() {
       const item = await app.readItem(third);
@@ -65,33 +64,30 @@ test("OPENCLAW-08 update_task changes all fields of a task with one paced reques
   expect(app.readPlaneItem(third)).toMatchObject({ ...changed, ...removed });
 });
 
-test.each(["1.3.1", "1.2.2"] as const)(
-  "update_task adds blockers, and removes one for good, also after further reads, a restart and another change (Plane %s)",
-  async (version) => {
-    const { app, second, third, update, list, settle } = await createPlanApp({ version });
-    const blocked_by = [{ key: "ONB-3", status: "todo" }];
-    const added = await update({ task: "ONB-1", add_blockers: ["ONB-3", "onb-3"] });
-    expect(added.json).toMatchObject({ blocked_by, startable: false });
-    await settle();
-    expect(await list("Thot")).toEqual({ "ONB-1": false });
-    app.plane.editItem(third, { state: "Done" });
-    await settle();
-    expect([await list("Thot"), await list("Imhotep")]).toEqual([{ "ONB-1": true }, { "ONB-2": false }]);
-    expect((await update({ task: "ONB-2", remove_blockers: ["ONB-1"] })).json).toMatchObject({ blocked_by: [] });
-    await settle();
-    app.plane.addComment(second, "<p>Well then</p>");
-    await settle();
-    await app.restart();
-    await settle();
-    expect(await list("Imhotep")).toEqual({ "ONB-2": true });
-    const comments = app.readComments(second).filter((comment) => comment.includes("removed the dependency"));
-    expect(comments).toEqual([expect.stringContaining("Concierge removed the dependency on ONB-1")]);
-    const again = await update({ task: "ONB-2", add_blockers: ["ONB-1"] });
-    expect(again.json).toMatchObject({ blocked_by: [{ key: "ONB-1" }] });
-    await settle();
-    expect(await list("Imhotep")).toEqual({ "ONB-2": false });
-  },
-);
+test.each(["1.3.1", "1.2.2"] as const)("update_task adds and removes blockers for good (Plane %s)", async (version) => {
+  const { app, second, third, update, list, settle } = await createPlanApp({ version });
+  const blocked_by = [{ key: "ONB-3", status: "todo" }];
+  const added = await update({ task: "ONB-1", add_blockers: ["ONB-3", "onb-3"] });
+  expect(added.json).toMatchObject({ blocked_by, startable: false });
+  await settle();
+  expect(await list("Thot")).toEqual({ "ONB-1": false });
+  app.plane.editItem(third, { state: "Done" });
+  await settle();
+  expect([await list("Thot"), await list("Imhotep")]).toEqual([{ "ONB-1": true }, { "ONB-2": false }]);
+  expect((await update({ task: "ONB-2", remove_blockers: ["ONB-1"] })).json).toMatchObject({ blocked_by: [] });
+  await settle();
+  app.plane.addComment(second, "<p>Well then</p>");
+  await settle();
+  await app.restart();
+  await settle();
+  expect(await list("Imhotep")).toEqual({ "ONB-2": true });
+  const comments = app.readComments(second).filter((comment) => comment.includes("removed the dependency"));
+  expect(comments).toEqual([expect.stringContaining("Concierge removed the dependency on ONB-1")]);
+  const again = await update({ task: "ONB-2", add_blockers: ["ONB-1"] });
+  expect(again.json).toMatchObject({ blocked_by: [{ key: "ONB-1" }] });
+  await settle();
+  expect(await list("Imhotep")).toEqual({ "ONB-2": false });
+});
 
 test("an older answer of Plane removes no dependency that was read before update_task added another one", async () => {
   const { app, second, third, update, settle, readStored } = await createPlanApp();

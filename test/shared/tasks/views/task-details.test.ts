@@ -56,8 +56,7 @@ test("OPENCLAW-14 the agent of a task may read what its task waits for, before a
   app.addTask("Keep it secret", "Thot");
   app.plane.relate(successor, item);
   const settle = async () => {
-    await app.poll();
-    await app.runUntilIdle();
+    await app.pollUntilIdle();
   };
   const read = (key: string) => app.actAs("Imhotep").details(key);
   await settle();
