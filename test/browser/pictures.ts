@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { crc32, deflateSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { startDemo } from "../../demo/start.ts";
 import { createTestSettings } from "../support/settings.ts";
@@ -9,65 +8,6 @@ import { launchBrowser } from "./browser.ts";
 import { PAGE_ADMIN_TOKEN } from "./page-test-app.ts";
 import { playTicketScene } from "./ticket-scene.ts";
 import { runTicketsPageApp } from "./tickets-page-app.ts";
-
-const MAX_COLORS = 256;
-
-/**
- * Writes a PNG again with the 256 colours that it uses most; others become the nearest of them. Pictures of a user interface look the
- * same in a third of the bytes. A page of the browser reads the picture.
- */
-async function reduceColors(page: Page, png: Buffer): Promise<Buffer> {
-  const [width, height, text] = (await page.evaluate(`(async () => {
-    const answer = await fetch("data:image/png;base64,${png.toString("base64")}");
-    const image = await createImageBitmap(await answer.blob());
-    const canvas = new OffscreenCanvas(image.width, image.height).getContext("2d");
-    canvas.drawImage(image, 0, 0);
-    const { data } = canvas.getImageData(0, 0, image.width, image.height);
-    const reader = new FileReader();
-    const isRead = new Promise((resolve) => reader.addEventListener("load", resolve));
-    reader.readAsDataURL(new Blob([data]));
-    await isRead;
-    return [image.width, image.height, reader.result.split(",")[1]];
-  })()`)) as [number, number, string];
-  const pixels = Buffer.from(text, "base64");
-  const colors = Array.from({ length: width * height }, (_, i) => pixels.readUIntBE(i * 4, 3));
-  const counts = new Map<number, number>();
-  for (const color of colors) counts.set(color, (counts.get(color) ?? 0) + 1);
-  const byUse = [...counts].sort(([, a], [, b]) => b - a);
-  const palette = byUse.slice(0, MAX_COLORS).map(([color]) => color);
-  const indexes = new Map([...counts.keys()].map((color) => [color, findNearest(palette, color)]));
-  const lines = Buffer.alloc((width + 1) * height);
-  for (const [i, color] of colors.entries())
-    lines[Math.floor(i / width) * (width + 1) + 1 + (i % width)] = indexes.get(color) ?? 0;
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  // 8 bits for the index of a colour in the palette.
-  header.set([8, 3], 8);
-  return Buffer.concat([
-    Buffer.from("89504e470d0a1a0a", "hex"),
-    createChunk("IHDR", header),
-    createChunk("PLTE", Buffer.from(palette.flatMap(toChannels))),
-    createChunk("IDAT", deflateSync(lines, { level: 9 })),
-    createChunk("IEND", Buffer.alloc(0)),
-  ]);
-}
-
-const toChannels = (color: number): [number, number, number] => [color >> 16, (color >> 8) & 255, color & 255];
-
-function findNearest(palette: readonly number[], color: number): number {
-  const [r, g, b] = toChannels(color);
-  const distances = palette.map(toChannels).map(([x, y, z]) => (x - r) ** 2 + (y - g) ** 2 + (z - b) ** 2);
-  return distances.indexOf(Math.min(...distances));
-}
-
-function createChunk(type: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(type), data]);
-  const frame = Buffer.alloc(8);
-  frame.writeUInt32BE(data.length, 0);
-  frame.writeUInt32BE(crc32(body), 4);
-  return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
-}
 
 /**
  * Makes the pictures of the page in the documents (`npm run pictures`): of the running demo without its console, and of
@@ -89,13 +29,26 @@ function openStill(height: number): Promise<Page> {
 }
 
 async function savePicture(name: string, screenshot: Buffer) {
-  const path = `${OUTPUT_FOLDER}/${name}.png`;
+  const path = `${OUTPUT_FOLDER}/${name}.webp`;
   const page = await openStill(100);
-  const bytes = await reduceColors(page, screenshot);
+  const bytes = await convertToWebp(page, screenshot);
   await page.close();
   if (bytes.length > MAX_BYTES) throw new Error(`${path} has ${bytes.length} bytes, more than ${MAX_BYTES}.`);
   writeFileSync(path, bytes);
   process.stdout.write(`${path}  ${Math.round(bytes.length / 1000)} KB\n`);
+}
+
+/** Converts a PNG to WebP, in less than half of its bytes. A page of the browser does it. */
+async function convertToWebp(page: Page, png: Buffer): Promise<Buffer> {
+  const data = await page.evaluate(`(async () => {
+    const answer = await fetch("data:image/png;base64,${png.toString("base64")}");
+    const image = await createImageBitmap(await answer.blob());
+    const canvas = new OffscreenCanvas(image.width, image.height);
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    const blob = await canvas.convertToBlob({ type: "image/webp", quality: 0.85 });
+    return new Uint8Array(await blob.arrayBuffer()).toBase64();
+  })()`);
+  return Buffer.from(String(data), "base64");
 }
 
 /** Goes to a view of the demo, and removes the demo's own line. */
