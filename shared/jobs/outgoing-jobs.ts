@@ -62,6 +62,9 @@ const editedMessageSchema = messageSchema.extend({
   isOptional: z.literal(true).exactOptional(),
 });
 
+/** The message of a burst, and the number of its refresh: a number of its own for each one that has begun. */
+const refreshSchema = z.object({ messageId: z.number(), number: z.number().default(0) });
+
 const commonFields = { chat: z.union([z.number(), z.string()]), correlation: z.string() };
 
 /**
@@ -72,7 +75,7 @@ export const outboxBodySchema = z.discriminatedUnion("type", [
   /** A notification about an event; its text is rendered when the job is handled. */
   z.object({ type: z.literal("notification"), ...commonFields, event: eventSchema, facts: factsSchema }),
   /** Edits the message of a burst so that it shows all its notifications. */
-  z.object({ type: z.literal("burst_refresh"), ...commonFields, refresh: z.object({ messageId: z.number() }) }),
+  z.object({ type: z.literal("burst_refresh"), ...commonFields, refresh: refreshSchema }),
   /** A reply to a person's command or question. */
   z.object({ type: z.literal("reply"), ...commonFields, answer: newMessageSchema }),
   /** A prepared message to the whole chat, for example the digest. */
@@ -218,17 +221,15 @@ export function createStatusJob(
 /**
  * Creates the job that edits a burst's message. Its lane is separate, so that notifications that arrive while it waits
  * are merged into the message as well.
- * @param discriminator distinguishes this refresh from others of the same message
  */
 export function createBurstRefreshJob(
   chat: ChatId,
-  messageId: number,
-  discriminator: string,
+  refresh: BurstRefreshBody["refresh"],
   at: Ms,
   correlation: string,
 ): Job {
-  const body: OutboxBody = { type: "burst_refresh", chat, refresh: { messageId }, correlation };
-  return createOutboxJob(`refresh:${chat}:${messageId}:${discriminator}`, `telegram:${chat}:refresh`, body, at);
+  const id = `refresh:${chat}:${refresh.messageId}:${refresh.number}`;
+  return createOutboxJob(id, `telegram:${chat}:refresh`, { type: "burst_refresh", chat, refresh, correlation }, at);
 }
 
 /** @param cause identifies the reason of the change, so that repeating it creates no second job */

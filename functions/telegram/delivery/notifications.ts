@@ -5,7 +5,8 @@
 
 import { type BurstRefreshBody, createBurstRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";
 import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Commit, JobResult, Put, Revision, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import type { JobResult, Put, Revision, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import { updateValue } from "../../../shared/store/records.ts";
 import type { ActionBody } from "../../../shared/task/rule-set.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import { isSilentMessage } from "../../../shared/telegram/chat-settings.ts";
@@ -17,7 +18,7 @@ import {
   createMessageTasksPuts,
 } from "../../../shared/telegram/message-log.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
-import { HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
+import { HOUR, type Ms } from "../../../shared/time.ts";
 import { addNotification, type BurstContent, EMPTY_BURST, renderBurst } from "./burst.ts";
 import {
   commitWithRetry,
@@ -42,10 +43,8 @@ interface OpenBurst {
   sentCount: number;
   /** An earlier send of this message may have arrived too. */
   repeat: boolean;
-  /** Number of edits; it distinguishes an edit by another process from a merged notification. */
-  edits?: number;
-  /** When the job that shows the remaining notifications is due; absent without such a job. */
-  refreshAt?: Ms;
+  /** Number of refreshes that have begun: what is merged after that has another one. */
+  refreshes?: number;
   /** Key of the message as people see it. */
   record: StoreKey;
 }
@@ -70,18 +69,6 @@ interface BurstSend {
   history?: ChatMessage["history"];
 }
 
-/** A change of a stored burst, and the job that shows what its message lacks. */
-interface BurstChange extends Pick<Commit, "expect" | "put"> {
-  burst: OpenBurst;
-  /** `id` tells it from other refreshes of the message. */
-  refresh?: { id: string; after: Ms } | undefined;
-}
-
-/**
- * Timeout for a refresh job: 60 s past its due time it counts as lost (a dead letter, say) and a new one is created.
- */
-const REFRESH_TIMEOUT = MINUTE;
-
 /** Retention for a burst whose message shows everything: 1 hour, far longer than any burst window. */
 const BURST_RETENTION: Ms = HOUR;
 
@@ -97,7 +84,7 @@ export async function deliverNotification(context: DeliveryContext, notification
   const now = await store.now();
   // A send that was started is finished as a send: its message may already be in the chat.
   const openBurst = attempt ? undefined : bursts.find(({ value }) => isBurstOpen(value, now, context.burstWindow));
-  if (openBurst) return mergeIntoBurst(context, notification, openBurst, now);
+  if (openBurst) return mergeIntoBurst(context, notification, openBurst);
   const content = addNotification(EMPTY_BURST, notification);
   const stored = bursts.find((burst) => burst.sound === sound);
   return sendBurst(context, { content, sound, stored, since: now });
@@ -131,60 +118,53 @@ async function mergeIntoBurst(
   context: DeliveryContext,
   notification: ActionBody,
   { value: burst, rev, sound }: StoredBurst,
-  now: Ms,
 ): Promise<JobResult> {
   const { deps, job, chat, correlation } = context;
-  const { messageId, refreshAt, record } = burst;
+  const { messageId, record } = burst;
   const content = addNotification(burst.content, notification);
-  const isRefreshPending = refreshAt !== undefined && now <= refreshAt + REFRESH_TIMEOUT;
-  const outcome = await commitBurst(context, sound, rev, {
-    burst: { ...burst, content },
-    refresh: isRefreshPending ? undefined : { id: String(content.count), after: context.editDelay },
-    expect: [[jobDeliveryKey(job), 0]],
-    put: [createDeliveryPut(job, { in: messageId, record, notice: content.count })],
-  });
+  const outcome = await commitBurst(context, sound, rev, { ...burst, content }, [
+    createDeliveryPut(job, { in: messageId, record, notice: content.count }),
+  ]);
   // The message was edited, or another process handled this job in the meantime: the next try finds out.
   if (outcome !== "committed") return retryAfter(context, 0);
   deps.log.info("telegram notification grouped", { job: job.id, chat: String(chat), messageId, correlation });
   return JOB_DONE;
 }
 
+/** Stores a burst after this job has been delivered as a part of it. */
 async function commitBurst(
   context: DeliveryContext,
   sound: BurstSound,
   rev: Revision,
-  { burst, refresh, expect = [], put = [] }: BurstChange,
+  burst: OpenBurst,
+  delivered: Put[],
 ): ReturnType<typeof commitWithRetry> {
-  const { deps, job, chat, correlation } = context;
-  const key = burstKey(chat, sound);
-  const refreshAt = refresh ? (await deps.store.now()) + refresh.after : burst.refreshAt;
-  const isComplete = refreshAt === undefined && burst.sentCount >= burst.content.count;
-  const value: OpenBurst = { ...burst, ...omitUndefined({ refreshAt }) };
+  const { put, jobs, afterCommit } = await prepareBurst(context, sound, burst);
   const outcome = await commitWithRetry(context, {
-    expect: [[key, rev], ...expect],
-    put: [{ key, value, ...(isComplete ? { expires: BURST_RETENTION } : {}) }, ...put],
-    jobs: refresh ? [createBurstRefreshJob(chat, burst.messageId, refresh.id, refreshAt ?? 0, correlation)] : [],
+    expect: [
+      [burstKey(context.chat, sound), rev],
+      [jobDeliveryKey(context.job), 0],
+    ],
+    put: [...put, ...delivered],
+    jobs,
   });
-  if (outcome === "committed" && refresh) deps.notify({ queue: job.queue, after: refresh.after });
+  if (outcome === "committed") afterCommit();
   return outcome;
 }
 
-/**
- * Changes a burst after a call. When it has changed meanwhile, `change` gets it as it is now, and returns undefined
- * when there is nothing left to do. Nothing is read before the first commit: what Telegram has done must be recorded
- * soon.
- */
-async function changeBurst(
-  context: DeliveryContext,
+/** The record of a burst, and the job that shows what its message lacks: however much that is, there is one job. */
+async function prepareBurst(
+  { deps, job, chat, correlation, editDelay }: DeliveryContext,
   sound: BurstSound,
-  stored: StoredValue<OpenBurst> | undefined,
-  change: (latest: OpenBurst | undefined) => BurstChange | undefined | Promise<BurstChange | undefined>,
-): Promise<void> {
-  const { deps, chat } = context;
-  for (let latest = stored; ; [latest] = await deps.store.read<OpenBurst>([burstKey(chat, sound)])) {
-    const changed = await change(latest?.value);
-    if (!changed || (await commitBurst(context, sound, latest?.rev ?? 0, changed)) === "committed") return;
-  }
+  value: OpenBurst,
+) {
+  const { messageId, sentCount, content, refreshes = 0 } = value;
+  const key = burstKey(chat, sound);
+  if (sentCount >= content.count)
+    return { put: [{ key, value, expires: BURST_RETENTION }], jobs: [], afterCommit: () => {} };
+  const at = (await deps.store.now()) + editDelay;
+  const jobs = [createBurstRefreshJob(chat, { messageId, number: refreshes }, at, correlation)];
+  return { put: [{ key, value }], jobs, afterCommit: () => deps.notify({ queue: job.queue, after: editDelay }) };
 }
 
 /** Sends the message of a burst. Only a send whose answer was lost is repeated, and the repeat is marked. */
@@ -212,31 +192,19 @@ async function recordSentBurst(
   const replaced = earlier && stored?.value;
   const record = replaced?.record ?? chatMessageKey(chat, messageId, since);
   const history = appendMessageHistory(earlier ?? [], content.count, deps.clock());
-  let isRetry = false;
-  await changeBurst(context, sound, stored, async (latest) => {
-    if (isRetry && (await readDeliveryState(context)).isDelivered) return undefined;
-    isRetry = true;
+  // Nothing is read before the first commit: what Telegram has done must be recorded soon.
+  for (let latest = stored; ; [latest] = await deps.store.read<OpenBurst>([burstKey(chat, sound)])) {
     // Notifications merged into the replaced message in the meantime are shown by an edit of the new one.
-    const all = replaced && latest?.messageId === replaced.messageId ? latest.content : content;
+    const all = replaced && latest?.value.messageId === replaced.messageId ? latest.value.content : content;
     const burst = { messageId, since, content: all, sentCount: content.count, repeat, record };
-    return {
-      burst,
-      refresh: all.count > content.count ? createFollowUp(context) : undefined,
-      expect: [[jobDeliveryKey(job), 0]],
-      put: [
-        createDeliveryPut(job, { in: messageId, record, notice: 1 }),
-        ...createBurstMessagePuts(context, burst, rich, history),
-        ...threadPuts,
-        { key: sendAttemptKey(job), value: undefined },
-      ],
-    };
-  });
-  return JOB_DONE;
-}
-
-/** The refresh that follows this job. */
-function createFollowUp({ job, editDelay }: DeliveryContext, after = editDelay) {
-  return { id: `after.${job.token}`, after };
+    const outcome = await commitBurst(context, sound, latest?.rev ?? 0, burst, [
+      createDeliveryPut(job, { in: messageId, record, notice: 1 }),
+      ...createBurstMessagePuts(context, burst, rich, history),
+      ...threadPuts,
+      { key: sendAttemptKey(job), value: undefined },
+    ]);
+    if (outcome === "committed" || (await readDeliveryState(context)).isDelivered) return JOB_DONE;
+  }
 }
 
 /** Records the burst's message as people see it now, for the dashboard, and the tasks that it is about, for replies. */
@@ -254,70 +222,46 @@ function createBurstMessagePuts(
 /** Updates the burst's message with an edit. If the message cannot be edited, its content is sent as a new one. */
 export async function refreshBurst(
   context: DeliveryContext,
-  { refresh: { messageId } }: BurstRefreshBody,
+  { refresh: { messageId, number } }: Pick<BurstRefreshBody, "refresh">,
 ): Promise<JobResult> {
-  const { deps, presentation, attempt } = context;
+  const { deps, chat, presentation, attempt } = context;
   const bursts = await readBursts(context, ["silent", "sound"]);
   const stored = bursts.find(({ value }) => value.messageId === messageId);
-  if (!stored || stored.value.sentCount >= stored.value.content.count) return JOB_DONE;
-  const { sound } = stored;
-  const { content, since, record, repeat } = stored.value;
+  if (!stored) return JOB_DONE;
+  const { sound, rev, value } = stored;
+  const key = burstKey(chat, sound);
+  const isComplete = value.sentCount >= value.content.count;
+  // Also one that has nothing to do has begun: a job with its number is never created again.
+  if (number === (value.refreshes ?? 0)) {
+    const put = {
+      key,
+      value: { ...value, refreshes: number + 1 },
+      ...(isComplete ? { expires: BURST_RETENTION } : {}),
+    };
+    await deps.store.commit({ expect: [[key, rev]], put: [put] });
+    return refreshBurst(context, { refresh: { messageId, number } });
+  }
+  if (isComplete) return JOB_DONE;
+  const { content, since, record, repeat } = value;
   const [shown] = await deps.store.read<ChatMessage>([record]);
   const history = shown?.value.history ?? [];
-  if (attempt?.value.resend) {
-    const jobResult = await sendBurst(context, { content, sound, since, stored, history });
-    if ("dead" in jobResult) await dropFailedRefresh(context, stored);
-    return jobResult;
-  }
+  if (attempt?.value.resend) return sendBurst(context, { content, sound, since, stored, history });
   const rich = renderBurst(content, presentation, repeat);
   return editMessage(context, {
     ...{ messageId, rich, priority: "notification" },
-    onEdited: () => recordRefreshedBurst(context, stored, rich, history),
+    async onEdited() {
+      const edited = appendMessageHistory(history, content.count, deps.clock());
+      await updateValue<OpenBurst>(deps, key, async (latest) => {
+        if (latest?.messageId !== messageId) return undefined;
+        // Another process may have shown more meanwhile: which edit came last is unknown, so there is another one.
+        const burst = { ...latest, sentCount: content.count };
+        const { put, ...rest } = await prepareBurst(context, sound, burst);
+        return { ...rest, put: [...put, ...createBurstMessagePuts(context, burst, rich, edited)] };
+      });
+      return JOB_DONE;
+    },
     onPermanentFailure: () => sendInNextTry(context),
   });
 }
 
-/** The refresh job failed for good: if further notifications are waiting, a new refresh shows all of them. */
-function dropFailedRefresh(context: DeliveryContext, stored: StoredBurst): Promise<void> {
-  const { content, messageId } = stored.value;
-  return changeBurst(context, stored.sound, stored, (latest) => {
-    if (latest?.messageId !== messageId) return undefined;
-    const { refreshAt: _, ...burst } = latest;
-    const hasMore = latest.content.count > content.count;
-    return { burst, refresh: hasMore ? createFollowUp(context) : undefined };
-  });
-}
-
-/**
- * Records what the message shows now. Notifications merged during the call are shown by another edit. If another
- * process has edited the message since it was read here, it is unknown which edit came last, so it is edited again.
- */
-async function recordRefreshedBurst(
-  context: DeliveryContext,
-  stored: StoredBurst,
-  rich: RichText,
-  earlier: ChatMessage["history"],
-): Promise<JobResult> {
-  const { job, deps } = context;
-  const { value: shown, sound } = stored;
-  const { count } = shown.content;
-  const history = appendMessageHistory(earlier, count, deps.clock());
-  await changeBurst(context, sound, stored, (latest) => {
-    const isLate = latest?.edits !== shown.edits;
-    const hasMore = latest !== undefined && latest.content.count > count;
-    if (latest?.messageId !== shown.messageId || (isLate && !hasMore)) return undefined;
-    const { refreshAt: _, ...before } = latest;
-    const sentCount = isLate ? Math.min(count, before.sentCount) : count;
-    const burst = { ...before, edits: (before.edits ?? 0) + 1, sentCount };
-    return {
-      burst,
-      refresh: hasMore ? createFollowUp(context, isLate ? 0 : undefined) : undefined,
-      put: isLate
-        ? []
-        : [...createBurstMessagePuts(context, burst, rich, history), { key: sendAttemptKey(job), value: undefined }],
-    };
-  });
-  return JOB_DONE;
-}
-
-export const burstKey = (chat: ChatId, sound: BurstSound): StoreKey => `burst:${chat}:${sound}`;
+const burstKey = (chat: ChatId, sound: BurstSound): StoreKey => `burst:${chat}:${sound}`;

@@ -74,6 +74,21 @@ test.each(["before", "after"] as const)(
   },
 );
 
+test("what arrives after an edit that was repeated with more is shown, too", async () => {
+  const setup = await createOutboxSetup();
+  await deliverNotices(setup, 1);
+  await deliverNotices(setup, 2);
+  setup.telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
+  setup.time.now += 1_300;
+  await setup.handleJob(await takeOutboxJob(setup));
+  await deliverNotices(setup, 3);
+  await setup.runUntilEmpty();
+  expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+  await deliverNotices(setup, 4);
+  await setup.runUntilEmpty();
+  expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2", "ONB-3", "ONB-4"]]);
+});
+
 test("a notification that arrives during an edit is in the message that replaces a deleted one", async () => {
   const setup = await createOutboxSetup();
   await deliverNotices(setup, 1, 2);
