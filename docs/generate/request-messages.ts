@@ -1,7 +1,10 @@
 /** The messages of requests, and the list of what waits, as their renderers make them from samples. */
 
 import type { DeliveryContext } from "../../functions/telegram/delivery/context.ts";
-import { renderRequest as renderMessage, toRequestMessage } from "../../functions/telegram/live-messages/requests.ts";
+import {
+  renderRequest as renderMessage,
+  toRequestMessage,
+} from "../../functions/telegram/live-messages/live-messages.ts";
 import { renderStatus, WAITING_SUBJECT } from "../../functions/telegram/live-messages/status-messages.ts";
 import { createPresentation } from "../../functions/telegram/presentation/presentation.ts";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";

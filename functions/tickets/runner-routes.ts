@@ -16,6 +16,7 @@ import {
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createJsonReader } from "../../shared/http/limits.ts";
 import { readBearerToken } from "../../shared/http/request.ts";
+import { createRefreshJobs } from "../../shared/requests/requests.ts";
 import { maskSecrets } from "../../shared/tickets/clean-report.ts";
 import {
   DIFFERENCE_LIMIT_BYTES,
@@ -37,7 +38,7 @@ import {
   requireOwnName,
 } from "../../shared/tickets/runners.ts";
 import { answerSessionHook, sessionHookSchema } from "../../shared/tickets/session-hook.ts";
-import { createTicketMessageJobs, findTicketOfToken, getTicket } from "../../shared/tickets/stored-tickets.ts";
+import { findTicketOfToken, getTicket } from "../../shared/tickets/stored-tickets.ts";
 import type { Ticket } from "../../shared/tickets/ticket.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { readTicketKey } from "./ticket-routes.ts";
@@ -126,8 +127,8 @@ function createDifferencesApp(deps: Deps): Hono {
     const difference = await readJson(c, differenceSchema, { source: "runner", subject: "difference" });
     const ticket = await getTicketOfRun(deps, c, difference);
     // The message with the result shows its beginning.
-    const cause = `difference.${difference.round}.${difference.commit}`;
-    const messages = createTicketMessageJobs(deps.settings, ticket, cause, c.get("correlation"));
+    const cause = `${ticket.key}.difference.${difference.round}.${difference.commit}`;
+    const messages = createRefreshJobs(deps.settings, ticket.item.id, cause, c.get("correlation"));
     await storeDifference(deps, ticket.key, difference, ticket.completion ? messages : []);
     return c.body(null, 204);
   });

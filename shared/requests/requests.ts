@@ -313,14 +313,17 @@ export function prepareRequestChange(
   return { put: [toRequestPut(request)], jobs, afterCommit: () => notify() };
 }
 
-/** Creates the jobs that bring the messages about a subject up to date; repeating a cause creates no second job. */
+/**
+ * Creates the jobs that bring the messages about a subject up to date, for the commit that changes what they show;
+ * repeating a cause creates no second job.
+ */
 export function createRefreshJobs(
   { notifications = [], telegram }: Pick<Settings, "notifications" | "telegram">,
   subject: string,
   cause: string,
   correlation: string,
 ): Job[] {
-  const chats = listLiveChats(notifications, telegram?.chat);
+  const chats = telegram ? listLiveChats(notifications, telegram.chat) : [];
   return chats.map((chat) => createLiveRefreshJob(chat, subject, cause, correlation));
 }
 

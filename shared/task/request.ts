@@ -7,11 +7,7 @@ import type { Ms } from "../time.ts";
 import type { Urgency } from "./events.ts";
 
 /** What a request may ask for. */
-const REQUEST_KIND_NAMES = [
-  ...(["question", "review", "plan", "ticket", "permission", "result", "budget", "agent"] as const),
-] as const;
-
-export type RequestKindName = (typeof REQUEST_KIND_NAMES)[number];
+export type RequestKindName = "question" | "review" | "plan" | "ticket" | "permission" | "result" | "budget" | "agent";
 
 /** What a request is about. Without a work item its `title` says it; "" for a question about nothing else. */
 export interface RequestSubject {

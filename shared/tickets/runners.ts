@@ -9,6 +9,7 @@ import type { TicketSettings } from "../config/tickets-schema.ts";
 import { GroundcrewError } from "../errors.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { ACTIVE_TICKET_STATES } from "../records/task-records.ts";
+import { createRefreshJobs } from "../requests/requests.ts";
 import type { Store } from "../store/port.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
 import { isBudgetUsedUp } from "../tasks/people/brakes.ts";
@@ -20,7 +21,6 @@ import { type PolicyValues, readPolicy } from "./policy.ts";
 import { isAboutLimit } from "./questions.ts";
 import {
   changeTicket,
-  createTicketMessageJobs,
   findTicket,
   getTicket,
   ignoreConflict,
@@ -156,9 +156,9 @@ async function saveSession(deps: TaskDeps, ticket: Ticket, observed: ObservedSes
     const spent = (last?.spent ?? last?.session.cost_usd ?? 0) + cost;
     const spending = await prepareTicketCost(deps, ticket, cost, correlation);
     // The message with the result shows the cost and the commits, of which the last arrive after it.
-    const cause = `session.${rev}`;
-    const messages = ticket.completion ? createTicketMessageJobs(deps.settings, ticket, cause, correlation) : [];
-    const jobs = [...spending.jobs, ...messages];
+    const cause = `${ticket.key}.session.${rev}`;
+    const messages = createRefreshJobs(deps.settings, ticket.item.id, cause, correlation);
+    const jobs = [...spending.jobs, ...(ticket.completion ? messages : [])];
     const news = toNewsPut({ event: "session", data: { id: session.ticket, run: session.run } });
     const put = [{ key, value: { ...observed, spent }, expires: SESSION_MS }, news, ...spending.put];
     return { ...spending, put, jobs, afterCommit: () => (jobs.length > 0 ? deps.notify() : undefined) };

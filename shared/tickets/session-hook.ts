@@ -278,7 +278,7 @@ function createId({ newId }: Pick<TaskDeps, "newId">): string {
 
 /** What people read of a tool that asks for permission, what they may answer, and the rule that an answer may add. */
 async function describePermission(call: ToolCall) {
-  const { tool: text, fields: input } = readToolInput(call);
+  const { text, input } = readToolInput(call);
   const isWhole = isWholeInput(input);
   const rule = isWhole ? suggestRule(call) : undefined;
   const always = rule === undefined ? [] : ["allow_always", ALLOW_IN_REPO];

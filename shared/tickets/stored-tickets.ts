@@ -4,7 +4,6 @@
  */
 
 import type { TaskDeps } from "../app/deps.ts";
-import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createTokenCheck } from "../hashing.ts";
 import { createTicketUpdateJob } from "../jobs/internal-jobs.ts";
@@ -13,7 +12,7 @@ import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { workKeys } from "../records/store-keys.ts";
 import { ACTIVE_TICKET_STATES } from "../records/task-records.ts";
 import { createRefreshJobs } from "../requests/requests.ts";
-import type { Job, Put, Revision, Store, StoreKey } from "../store/port.ts";
+import type { Put, Revision, Store, StoreKey } from "../store/port.ts";
 import { mergeUpdates, readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { RequestRecord } from "../task/request.ts";
 import { comparePriorities } from "../task/snapshot.ts";
@@ -136,7 +135,7 @@ async function prepareTicketEvent(
   const round = await prepareRoundEnd(before, ticket, (ended) => readSession(deps, ended));
   const { expect = [], put, jobs = [] } = mergeUpdates([own, round, rules || {}, requests]);
   // Before its first request a ticket has no messages.
-  if (before) jobs.push(...createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation));
+  if (before) jobs.push(...createRefreshJobs(deps.settings, ticket.item.id, `${key}.ticket.${rev}`, correlation));
   if (startUpdate) {
     const [delay, retry] = startUpdate === "by_queue" ? [0, {}] : [UPDATE_JOB_DELAY_MS, { isRetry: true } as const];
     jobs.push(createTicketUpdateJob(`${record}:${rev}`, { ticket: key, correlation, ...retry }, at + delay));
@@ -259,19 +258,6 @@ export async function readTicketNews(
   const rows = await readAllRows<TicketNews>({ store }, ticketSets.news);
   const newer = rows.filter(({ rev }) => rev > after).sort((a, b) => a.rev - b.rev);
   return { news: newer.map(({ value }) => value), rev: newer.at(-1)?.rev ?? after };
-}
-
-/**
- * Creates the jobs that bring the messages about a ticket up to date, for the commit that changes what they show.
- * @param cause identifies the change, so that repeating it creates no second job
- */
-export function createTicketMessageJobs(
-  settings: Pick<Settings, "telegram" | "notifications">,
-  { key, item }: Pick<Ticket, "key" | "item">,
-  cause: string,
-  correlation: string,
-): Job[] {
-  return settings.telegram ? createRefreshJobs(settings, item.id, `${key}.${cause}`, correlation) : [];
 }
 
 /** Reads the session of a ticket's present or last run; undefined before it was observed. */

@@ -240,7 +240,7 @@ function toQuestionView(question: SessionRequest) {
   const descriptions = options.map(({ description = "" }) => description);
   return {
     ...{ id, kind: waits, asked_at: toTime(createdAt), hash },
-    text: isTool ? renderToolInput({ tool: text, fields: input }) : text,
+    text: isTool ? renderToolInput(question) : text,
     ...(isTool ? { tool: text, input: shown, complete: isWholeInput(input) } : {}),
     ...omitUndefined({
       answer: getAnswer(question),

@@ -5,17 +5,11 @@
  */
 
 import { sha256Hex } from "../hashing.ts";
-import type { RequestPart } from "../task/request.ts";
+import type { RequestPart, RequestRecord } from "../task/request.ts";
 
 export interface ToolCall {
   tool_name?: string;
   tool_input?: unknown;
-}
-
-/** What a tool that asks for permission would do, as people read it. Its texts come from the model: they are data. */
-export interface ToolInput {
-  tool: string;
-  fields: RequestPart[];
 }
 
 /** Limits of what is shown: UTF-16 units, lines and fields. */
@@ -68,15 +62,15 @@ const MIN_BLANKS = 41;
 
 /**
  * Describes what a tool would do, for the person who allows or denies it: fields in an order in which the part that
- * acts comes first, whatever the model's order, with characters that cannot be seen as escapes.
+ * acts comes first, whatever the model's order, with characters that cannot be seen as escapes. All texts come from the
+ * model: they are data.
  */
-export function readToolInput({ tool_name = "?", tool_input }: ToolCall): ToolInput {
+export function readToolInput({ tool_name = "?", tool_input }: ToolCall): Pick<RequestRecord, "text" | "input"> {
   const isObject = typeof tool_input === "object" && tool_input !== null && !Array.isArray(tool_input);
   const entries = isObject ? sortEntries(tool_input) : tool_input === undefined ? [] : [["input", tool_input] as const];
   const fields = entries.map(([name, value]) => toField(showLine(name), value));
-  const input: ToolInput = { tool: showLine(tool_name).slice(0, 200), fields };
-  const isKept = shortenInput(input, LIMITS.whole) === input;
-  return isKept ? input : shortenInput(input, LIMITS.shortened);
+  const isKept = shortenInput(fields, LIMITS.whole) === fields;
+  return { text: showLine(tool_name).slice(0, 200), input: isKept ? fields : shortenInput(fields, LIMITS.shortened) };
 }
 
 /**
@@ -214,12 +208,11 @@ function renderValue(value: unknown, depth: number): string[] | undefined {
 }
 
 /** Renders an input as plain text, shortened in the middle where it is long, with the number of units left out. */
-export function renderToolInput(input: ToolInput): string {
-  const { tool, fields } = shortenInput(input, LIMITS.text);
-  const lines = fields.flatMap(({ label, value, leftOut, end = "" }) =>
+export function renderToolInput({ text, input }: Pick<RequestRecord, "text" | "input">): string {
+  const lines = shortenInput(input, LIMITS.text).flatMap(({ label, value, leftOut, end = "" }) =>
     leftOut === undefined ? `${label}: ${value}` : [`${label}: ${value}`, `[… ${leftOut} …]`, end],
   );
-  return [tool, ...lines].join("\n");
+  return [text, ...lines].join("\n");
 }
 
 /** Whether nothing of an input is left out. */
@@ -231,17 +224,16 @@ export function isWholeInput(fields: readonly RequestPart[]): boolean {
  * Shortens an input to these limits: the beginning and the end of its longest fields, and the number of units between
  * them. Returns the input itself when it fits.
  */
-export function shortenInput(input: ToolInput, limits: InputLimits): ToolInput {
-  const { fields } = input;
+export function shortenInput(fields: RequestPart[], limits: InputLimits): RequestPart[] {
   const units = fields.map(countUnits);
   const lines = fields.map(countLines);
-  if (sum(units) <= limits.units && sum(lines) <= limits.lines && fields.length <= limits.fields) return input;
+  if (sum(units) <= limits.units && sum(lines) <= limits.lines && fields.length <= limits.fields) return fields;
   const kept = fields.slice(0, limits.fields);
   const unitShares = shareOut(units.slice(0, limits.fields), limits.units);
   const lineShares = shareOut(lines.slice(0, limits.fields), limits.lines);
   const shortened = kept.map((field, i) => shortenField(field, unitShares[i] ?? 0, lineShares[i] ?? 0));
   const leftOut = sum(units.slice(limits.fields));
-  return { ...input, fields: leftOut > 0 ? [...shortened, { label: "…", value: "", leftOut, end: "" }] : shortened };
+  return leftOut > 0 ? [...shortened, { label: "…", value: "", leftOut, end: "" }] : shortened;
 }
 
 function countUnits({ label, value, leftOut, end = "" }: RequestPart): number {

@@ -21,16 +21,18 @@ import { isApproving, type TicketWait } from "../../../shared/tickets/ticket.ts"
 import { DAY, type Ms } from "../../../shared/time.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import type { ShownMessage } from "../delivery/messages.ts";
-import { fillTemplate, findPageLink, type Presentation } from "../presentation/presentation.ts";
+import {
+  EVENT_EMOJI,
+  fillTemplate,
+  findPageLink,
+  type Presentation,
+  STATUS_EMOJI,
+} from "../presentation/presentation.ts";
 
-/** The events of requests. */
-export type RequestEvent = Extract<WorkEvent | PlanEvent, { kind: "asked" | "review" | "plan_proposed" }>;
-
-/** A step of a ticket that a person must know. */
-export type TicketWaitEvent = Extract<WorkEvent, { kind: "ticket" }> & { wait: TicketWait };
-
-/** The events that are sent as live messages. */
-export type LiveEvent = RequestEvent | TicketWaitEvent;
+/** The events that are sent as live messages: of requests, and steps of a ticket that a person must know. */
+export type LiveEvent =
+  | Extract<WorkEvent | PlanEvent, { kind: "asked" | "review" | "plan_proposed" }>
+  | (Extract<WorkEvent, { kind: "ticket" }> & { wait: TicketWait });
 
 /** The message of a request. */
 export interface RequestMessage {
@@ -50,11 +52,13 @@ export interface RequestMessage {
 /** The message of a step of a ticket that is no request. */
 export interface TicketMessage {
   subject: { id: string };
-  event: TicketWaitEvent;
+  event: Extract<LiveEvent, { kind: "ticket" }>;
 }
 
+export type LiveSubject = RequestMessage | TicketMessage;
+
 /** A message that is kept up to date until what it shows is closed. */
-export type LiveMessage = Pick<ShownMessage, "viewHash" | "repeat"> & (RequestMessage | TicketMessage);
+export type LiveMessage = ShownMessage & LiveSubject;
 
 /** The label of a button, and what its press does: part of its data. */
 export type LiveButton = readonly [label: string, action: string];
@@ -77,8 +81,8 @@ export interface LiveContent {
   progress?: TextPart[];
   /** What can be done: the last line, only where people can do it. */
   hint?: TextPart;
-  /** Rows of buttons; `id` and `hash` name in their data what was shown. */
-  buttons?: { id: string; hash: string; rows: readonly LiveButton[][] };
+  /** Rows of buttons of an open request: an answer, the number of an option, or `ASK_FOR_WORDS`. */
+  rows?: readonly LiveButton[][];
   /** The texts without which nobody approves or allows. */
   judged?: readonly string[];
   /** The place where to allow what the message does not show whole. */
@@ -95,30 +99,22 @@ export interface MessageView {
   elsewhere?: WholePlace;
 }
 
-/** What came of a request: a line, and a person's words. */
-export type Outcome = readonly [emoji: string, line: RichText, words?: string | undefined];
-
-/** What a verdict is: its name in the texts, and words in place of the person's own. */
-export type VerdictLook = readonly [emoji: string, name: keyof TelegramTexts["live"]["verdicts"], words?: string];
+/** What came of a request: a line, and a person's words. `isPending`: more comes of it, so the message stays open. */
+export interface Outcome {
+  emoji: string;
+  line: RichText;
+  words?: string | undefined;
+  isPending?: true;
+}
 
 /** How one kind of request looks in Telegram, and what people read about the answer to it. */
 export interface RequestRenderer {
-  /** What is asked, with the buttons of an open request: an answer, the number of an option, or `ASK_FOR_WORDS`. */
-  render(
-    context: RenderContext,
-    request: RequestRecord,
-    message: RequestMessage,
-  ): Promise<Omit<LiveContent, "outcome" | "buttons"> & { rows: readonly LiveButton[][] }>;
+  /** What is asked. */
+  render(context: RenderContext, request: RequestRecord, message: RequestMessage): Promise<LiveContent>;
   /** What came of it when nobody has decided, where that does not follow from its ticket. */
   findClosure?(context: RenderContext, request: RequestRecord): Promise<Outcome>;
-  /** What its verdict is, where that is not what the answer is elsewhere. */
-  findVerdict?(context: RenderContext, request: RequestRecord): Promise<VerdictLook | undefined>;
-  /** How far it is after its verdict; undefined once nothing more comes of it. */
-  renderProgress?(context: RenderContext, request: RequestRecord): Promise<TextPart[] | undefined>;
-  /** The notice that what was shown has changed, where that is not that of its task. */
-  getChangedText?(texts: TelegramTexts): string;
-  /** The notice that words are asked for; else it asks for a reason. */
-  getWordsText?(texts: TelegramTexts): string;
+  /** What came of its verdict, where that is not what the answer is elsewhere. */
+  findVerdict?(context: RenderContext, request: RequestRecord): Promise<Outcome | undefined>;
 }
 
 /** The action of a button that asks for a person's own words. */
@@ -132,6 +128,9 @@ const OPEN_RETENTION: Ms = 180 * DAY;
 
 /** Telegram's limit for the data of a button, in bytes (Bot API, InlineKeyboardButton). */
 const BUTTON_DATA_LIMIT = 64;
+
+/** Units of the hash that a button's data has space for. */
+export const BUTTON_HASH_LENGTH = 12;
 
 /** Maximum number of options that have a button; any other one can be named in a reply. */
 export const OPTION_LIMIT = 8;
@@ -147,23 +146,13 @@ const LONG_LINES = 40;
 /** Limit of a text to which the mark of a possible repeat may be added, in any language. */
 export const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
 
-/** The record of a message that is not sent yet, and of one whose send got no answer. */
-export const NEW_MESSAGE = { viewHash: "", repeat: false };
-
-export const UNCONFIRMED_MESSAGE = { viewHash: "", repeat: true };
-
 /** The data of a button is `r:id:action.hash`. Short, because it has 64 bytes. */
 export const BUTTON_VERB = "r";
 
 export const liveMessageKey = (chat: ChatId, messageId: number): StoreKey => `live:${chat}:${messageId}`;
 
-export function createLiveMessagePut(
-  chat: ChatId,
-  messageId: number,
-  liveMessage: LiveMessage,
-  isClosed: boolean,
-): Put {
-  const key = liveMessageKey(chat, messageId);
+export function createLiveMessagePut(chat: ChatId, liveMessage: LiveMessage, isClosed: boolean): Put {
+  const key = liveMessageKey(chat, liveMessage.messageId);
   if (isClosed) return { key, value: liveMessage, expires: CLOSED_RETENTION };
   return { key, value: liveMessage, sets: [liveMessageSet(chat, liveMessage.subject.id)], expires: OPEN_RETENTION };
 }
@@ -179,14 +168,12 @@ export async function readLiveMessages(
   return (await store.scan<LiveMessage>(liveMessageSet(chat, subjectId))).rows;
 }
 
-/** Returns Telegram's number of the message from its key. */
-export function parseMessageId(key: StoreKey): number {
-  return Number(key.split(":").at(-1));
-}
-
-/** Renders what a message shows: long texts are shortened, never the last lines, which say who decided or what to do. */
-export function renderView(context: RenderContext, content: LiveContent): MessageView {
-  const { lines, outcome, progress = [], hint, buttons, judged = [] } = content;
+/**
+ * Renders what a message shows: long texts are shortened, never the last lines, which say who decided or what to do.
+ * @param request the open request that its buttons answer
+ */
+export function renderView(context: RenderContext, content: LiveContent, request?: RequestRecord): MessageView {
+  const { lines, outcome, progress = [], hint, rows = [], judged = [] } = content;
   const isClosed = outcome !== undefined;
   const isAnswerable = !isClosed && acceptsInputInChat(context);
   const render = (lastLine: TextPart) => {
@@ -194,14 +181,13 @@ export function renderView(context: RenderContext, content: LiveContent): Messag
     const head = truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT - tail.text.length - 1);
     return joinRichText([head, tail.text === "" ? undefined : tail], "\n");
   };
-  const rich = render(hint);
-  const isShown = judged.every((text) => rich.text.includes(joinRichText(toSafeLines(text), "\n").text));
+  const whole = render(hint);
+  const isShown = judged.every((text) => whole.text.includes(joinRichText(toSafeLines(text), "\n").text));
   const elsewhere = content.elsewhere ?? (isShown ? undefined : "page");
-  if (!isAnswerable || !buttons) return { rich, isClosed, ...omitUndefined({ elsewhere }) };
-  if (!elsewhere) return { rich, isClosed, ...toInlineButtons(buttons) };
-  const rows = buttons.rows.map((row) => row.filter(([, action]) => !isApproving(action)));
-  const offered = toInlineButtons({ ...buttons, rows: rows.filter((row) => row.length > 0) });
-  return { rich: render(renderElsewhere(context, elsewhere)), isClosed, elsewhere, ...offered };
+  const rich = elsewhere ? render(renderElsewhere(context, elsewhere)) : whole;
+  const offered = elsewhere ? rows.map((row) => row.filter(([, action]) => !isApproving(action))) : rows;
+  const buttons = request && isAnswerable ? toInlineButtons(request, offered) : undefined;
+  return omitUndefined({ rich, isClosed, elsewhere, buttons });
 }
 
 /** Creates a button for each of the first options: its number is the action, and a mark says what is chosen of several. */
@@ -222,12 +208,14 @@ function renderElsewhere({ presentation }: RenderContext, place: WholePlace): Te
   return link ? fillTemplate(allowElsewhere.linked, { page: link }) : allowElsewhere[place];
 }
 
-function toInlineButtons({ id, hash, rows }: NonNullable<LiveContent["buttons"]>): Pick<MessageView, "buttons"> {
-  const buttons = rows.map((row) =>
-    row.map(([text, action]) => ({ text, data: `${BUTTON_VERB}:${id}:${action}.${hash}` })),
-  );
+/** The buttons, whose data names the request and what was shown of it; undefined where that does not fit. */
+function toInlineButtons({ id, hash }: RequestRecord, rows: readonly LiveButton[][]): InlineButton[][] | undefined {
+  const toData = (action: string) => `${BUTTON_VERB}:${id}:${action}.${hash.slice(0, BUTTON_HASH_LENGTH)}`;
+  const buttons = rows
+    .filter((row) => row.length > 0)
+    .map((row) => row.map(([text, action]) => ({ text, data: toData(action) })));
   const fits = buttons.flat().every(({ data }) => new TextEncoder().encode(data).length <= BUTTON_DATA_LIMIT);
-  return fits && buttons.length > 0 ? { buttons } : {};
+  return fits && buttons.length > 0 ? buttons : undefined;
 }
 
 /** `❓ Question from Thot: ONB-12 Write the welcome mail`. No text of an agent comes before the name of the agent. */
@@ -241,8 +229,40 @@ export function renderHeadline(
   return joinRichText([`${emoji} `, toBold(title), ...from, subject ? texts.colon : texts.colon.trimEnd(), subject]);
 }
 
+/** What a verdict is called: an emoji, and its name in the texts. */
+type VerdictLook = readonly [emoji: string, name: keyof TelegramTexts["live"]["verdicts"]];
+
+export const ANSWERED: VerdictLook = ["💡", "answered"];
+
+/** What each answer is called; any other one is an answer in words. */
+export const VERDICTS = {
+  approve: [STATUS_EMOJI.done, "approved"],
+  reject: [STATUS_EMOJI.cancelled, "rejected"],
+  send_back: [EVENT_EMOJI.sent_back, "sentBack"],
+  cancel: [STATUS_EMOJI.cancelled, "cancelled"],
+  allow: ["✅", "allowed"],
+  allow_always: ["✅", "allowedByRule"],
+  allow_in_repo: ["✅", "allowedByRule"],
+  deny: ["⛔", "denied"],
+  extend: ["⏱️", "extended"],
+  resume: ["▶️", "resumed"],
+  complete: ["🏁", "completed"],
+} satisfies Readonly<Record<string, VerdictLook>>;
+
+/** A verdict with what the person wrote. The summary of a completion is that of the result. */
+export function renderVerdict(
+  { texts }: Presentation,
+  { verdict, session }: RequestRecord,
+  [emoji, name]: VerdictLook = ANSWERED,
+): Outcome {
+  const { by = "", comment: words } = verdict ?? {};
+  const values = { by: toSafeText(by, 80), rule: toSafeText(session?.rule ?? "") };
+  const line = fillTemplate(texts.live.verdicts[name], values);
+  return name === "completed" ? { emoji, line } : { emoji, line, words };
+}
+
 /** Renders what came of a request, with what the person wrote. */
-export function renderOutcome({ texts }: Presentation, [emoji, line, words = ""]: Outcome): RichText[] {
+export function renderOutcome({ texts }: Presentation, { emoji, line, words = "" }: Outcome): RichText[] {
   const head = joinRichText([`${emoji} `, toBold(line)]);
   return words === "" ? [head] : [joinRichText([head, texts.colon]), ...toSafeLines(words, 1_000, SHORT_LINES)];
 }

@@ -27,10 +27,10 @@ import {
   findPageLink,
   type Presentation,
   renderTaskTitle,
-  STATUS_EMOJI,
   toRequestPath,
 } from "../presentation/presentation.ts";
 import {
+  ANSWERED,
   ASK_FOR_WORDS,
   createOptionRows,
   LABEL_LIMIT,
@@ -39,12 +39,13 @@ import {
   type RenderContext,
   type RequestRenderer,
   renderHeadline,
+  renderVerdict,
   SHORT_LINES,
   toLongLines,
   toSafeLines,
-  type VerdictLook,
+  VERDICTS,
 } from "./live-message.ts";
-import { findTicketClosure, getSessionRenderer, RESULT_RENDERER, TICKET_RENDERER } from "./ticket-renderers.ts";
+import { findTicketClosure, TICKET_RENDERERS } from "./ticket-renderers.ts";
 
 /** Limit of a shown question and the report of a review, in UTF-16 units. */
 const TEXT_LIMIT = 2_000;
@@ -68,7 +69,7 @@ const QUESTION_RENDERER: RequestRenderer = {
   },
   async findClosure({ presentation }, { closed }) {
     const { expired, notNeeded } = presentation.texts.live;
-    return ["ℹ️", toPlainText(closed?.why === "expired" ? expired : notNeeded)];
+    return { emoji: "ℹ️", line: toPlainText(closed?.why === "expired" ? expired : notNeeded) };
   },
 };
 
@@ -113,7 +114,8 @@ const REVIEW_RENDERER: RequestRenderer = {
   async findClosure({ deps, presentation }, { subject }) {
     const { live, statuses } = presentation.texts;
     const [item] = await deps.store.read<ItemRecord>([observedKeys.item(subject.item ?? "")]);
-    return ["ℹ️", fillTemplate(live.reviewClosed, { word: statuses[item?.value.snapshot.status ?? "done"] })];
+    const word = statuses[item?.value.snapshot.status ?? "done"];
+    return { emoji: "ℹ️", line: fillTemplate(live.reviewClosed, { word }) };
   },
 };
 
@@ -127,12 +129,11 @@ const DECISION_RENDERER: RequestRenderer = {
       rows: [request.answers.map((answer) => [nameDecision(live, answer), answer] as const)],
     };
   },
-  findClosure: async ({ presentation }) => ["ℹ️", toPlainText(presentation.texts.live.toast.over)],
-  findVerdict: async ({ presentation }, { verdict }) => [
-    "💡",
-    "answered",
-    nameDecision(presentation.texts.live, verdict?.answer ?? ""),
-  ],
+  findClosure: async ({ presentation }) => ({ emoji: "ℹ️", line: toPlainText(presentation.texts.live.toast.over) }),
+  findVerdict: async ({ presentation }, request) => ({
+    ...renderVerdict(presentation, request, ANSWERED),
+    words: nameDecision(presentation.texts.live, request.verdict?.answer ?? ""),
+  }),
 };
 
 function nameDecision({ decisions }: TelegramTexts["live"], answer: string): string {
@@ -165,56 +166,35 @@ const PLAN_RENDERER: RequestRenderer = {
   },
   async findClosure({ presentation }, { closed }) {
     const { plan } = presentation.texts.live;
-    return closed?.why === "replaced" ? ["✏️", toPlainText(plan.replaced)] : ["ℹ️", toPlainText(plan.closed)];
+    return closed?.why === "replaced"
+      ? { emoji: "✏️", line: toPlainText(plan.replaced) }
+      : { emoji: "ℹ️", line: toPlainText(plan.closed) };
   },
-  async findVerdict(_, { verdict }) {
-    if (verdict?.answer === "reject") return [STATUS_EMOJI.cancelled, "cancelled"];
-    return verdict?.answer === "send_back" ? ["✏️", "sentBack"] : undefined;
+  async findVerdict({ presentation }, request) {
+    const { answer } = request.verdict ?? {};
+    if (answer === "reject") return renderVerdict(presentation, request, VERDICTS.cancel);
+    return answer === "send_back" ? renderVerdict(presentation, request, ["✏️", "sentBack"]) : undefined;
   },
-  getChangedText: ({ live }) => live.plan.replaced,
-  getWordsText: ({ live }) => live.plan.reasonToast,
 };
 
+/** The renderers of what tickets do not ask. */
 const RENDERERS: Partial<Record<RequestKindName, RequestRenderer>> = {
-  question: QUESTION_RENDERER,
-  review: REVIEW_RENDERER,
-  plan: PLAN_RENDERER,
-  ticket: TICKET_RENDERER,
-  result: RESULT_RENDERER,
-  budget: DECISION_RENDERER,
-  agent: DECISION_RENDERER,
+  ...{ question: QUESTION_RENDERER, review: REVIEW_RENDERER, plan: PLAN_RENDERER },
+  ...{ budget: DECISION_RENDERER, agent: DECISION_RENDERER },
 };
 
 /** Returns the renderer of a request's kind. */
-export function getRenderer(request: RequestRecord): RequestRenderer {
-  return getSessionRenderer(request) ?? RENDERERS[request.kind] ?? QUESTION_RENDERER;
+export function getRenderer({ kind, session }: RequestRecord): RequestRenderer {
+  return (session ? undefined : RENDERERS[kind]) ?? TICKET_RENDERERS[kind] ?? QUESTION_RENDERER;
 }
-
-/** What each answer is called. */
-const VERDICTS: Readonly<Record<string, VerdictLook>> = {
-  approve: [STATUS_EMOJI.done, "approved"],
-  reject: [STATUS_EMOJI.cancelled, "rejected"],
-  send_back: [EVENT_EMOJI.sent_back, "sentBack"],
-  cancel: [STATUS_EMOJI.cancelled, "cancelled"],
-  allow: ["✅", "allowed"],
-  allow_always: ["✅", "allowedByRule"],
-  allow_in_repo: ["✅", "allowedByRule"],
-  deny: ["⛔", "denied"],
-  extend: ["⏱️", "extended"],
-  resume: ["▶️", "resumed"],
-  // The summary is that of the result.
-  complete: ["🏁", "completed", ""],
-};
 
 /** What came of a request, also as the notice after a press or a reply. */
 export async function findOutcome(context: RenderContext, request: RequestRecord): Promise<Outcome> {
-  const { verdict, session } = request;
+  const { verdict } = request;
   const renderer = getRenderer(request);
   if (!verdict) return (renderer.findClosure ?? findTicketClosure)(context, request);
   const own = await renderer.findVerdict?.(context, request);
-  const [emoji, name, words = verdict.comment] = own ?? VERDICTS[verdict.answer] ?? ["💡", "answered"];
-  const values = { by: toSafeText(verdict.by, 80), rule: toSafeText(session?.rule ?? "") };
-  return [emoji, fillTemplate(context.presentation.texts.live.verdicts[name], values), words];
+  return own ?? renderVerdict(context.presentation, request, VERDICTS[verdict.answer as keyof typeof VERDICTS]);
 }
 
 /** The task that a request is about, as a link; undefined without one. */

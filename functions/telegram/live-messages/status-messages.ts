@@ -99,29 +99,32 @@ export async function renderStatus(context: DeliveryContext, subject: string): P
   return subject === SUMMARY_SUBJECT ? renderSummary(context) : renderProgress(context, subject);
 }
 
-const getPriority = (subject: string): SendPriority => (subject === WAITING_SUBJECT ? "notification" : "background");
-
-/** Queues that the status messages are brought up to date, after something about a task or a request has changed. */
+/**
+ * Queues that the status messages which are shown, or should be, are brought up to date, after something about a task
+ * or a request has changed. A job that has not begun covers this change, too, so that however many changes there are,
+ * each message has one or two jobs.
+ */
 export async function queueStatus(context: DeliveryContext, item: string): Promise<void> {
   if (!isConfiguredChat(context)) return;
-  const isShown = async (subject: string) => (await readStatusMessage(context, subject)).value.messageId !== undefined;
-  const { progress } = context.deps.settings;
-  const isSummed = progress ? await needsSummary(context) : false;
-  const subjects = keepDefined([
-    progress && (!isSummed || (await isShown(item))) ? item : undefined,
-    progress && (isSummed || (await isShown(SUMMARY_SUBJECT))) ? SUMMARY_SUBJECT : undefined,
-    (await readOpenRequests(context.deps)).length >= LIST_FROM || (await isShown(WAITING_SUBJECT))
-      ? WAITING_SUBJECT
-      : undefined,
-  ]);
-  await queueStatusMessages(context, subjects);
+  const { deps, chat, job, correlation } = context;
+  const isSummed = deps.settings.progress ? await needsSummary(context) : false;
+  const progress = deps.settings.progress ? { [item]: !isSummed, [SUMMARY_SUBJECT]: isSummed } : {};
+  const wanted = { ...progress, [WAITING_SUBJECT]: (await readOpenRequests(deps)).length >= LIST_FROM };
+  const now = await deps.store.now();
+  const jobs: Job[] = [];
+  for (const [subject, isWanted] of Object.entries(wanted)) {
+    const { value, rev } = await readStatusMessage(context, subject);
+    const isShown = value.messageId !== undefined;
+    const at = isShown ? value.at + EDIT_INTERVAL : now + FIRST_DELAY;
+    if (isWanted || isShown) jobs.push(createStatusJob(chat, subject, rev, at, correlation));
+  }
+  if (jobs.length === 0) return;
+  await deps.store.commit({ jobs });
+  for (const { at = now } of jobs) deps.notify({ queue: job.queue, after: Math.max(0, at - now) });
 }
 
 /** Reads the record of a status message, with its revision; one that was never sent has revision 0. */
-async function readStatusMessage(
-  { deps, chat }: DeliveryContext,
-  subject: string,
-): Promise<{ value: StatusMessageRecord; rev: Revision }> {
+async function readStatusMessage({ deps, chat }: DeliveryContext, subject: string) {
   const [stored] = await deps.store.read<StatusMessageRecord>([statusKey(chat, subject)]);
   return stored ?? { value: NO_MESSAGE, rev: 0 };
 }
@@ -131,24 +134,6 @@ function createUpdate({ chat }: DeliveryContext, subject: string, rev: Revision,
   const key = statusKey(chat, subject);
   const expect: [StoreKey, Revision][] = [[key, rev]];
   return { expect, put: [{ key, value, expires: DELIVERY_RETENTION }] };
-}
-
-/**
- * Queues that status messages are brought up to date. A job that has not begun covers this change, too, so that however
- * many changes there are, each message has one or two jobs.
- */
-async function queueStatusMessages(context: DeliveryContext, subjects: readonly string[]): Promise<void> {
-  const { deps, chat, job, correlation } = context;
-  if (subjects.length === 0) return;
-  const now = await deps.store.now();
-  const jobs: Job[] = [];
-  for (const subject of subjects) {
-    const { value, rev } = await readStatusMessage(context, subject);
-    const at = value.messageId === undefined ? now + FIRST_DELAY : value.at + EDIT_INTERVAL;
-    jobs.push(createStatusJob(chat, subject, rev, at, correlation));
-  }
-  await deps.store.commit({ jobs });
-  for (const { at = now } of jobs) deps.notify({ queue: job.queue, after: Math.max(0, at - now) });
 }
 
 /** Brings a status message up to date: it is sent once there is enough to show, and edited from then on. */
@@ -161,37 +146,35 @@ export async function updateStatusMessage(context: DeliveryContext, { subject }:
   const { value: shown, rev } = await readStatusMessage(context, subject);
   const view = await renderStatus(context, subject);
   if (!view) return JOB_DONE;
-  const update = { subject, view, shown, rev };
-  if (shown.messageId !== undefined) return editStatusMessage(context, update, shown.messageId);
-  if (!view.canStart) return JOB_DONE;
+  const priority: SendPriority = subject === WAITING_SUBJECT ? "notification" : "background";
+  const update = { subject, view, shown, rev, priority };
+  const { messageId } = shown;
+  if (messageId !== undefined) return editStatusMessage(context, { ...update, shown: { ...shown, messageId } });
   // A message that is there is edited nevertheless: edits have no sound, and it would go on showing what is over.
-  const mutes = await deps.store.read((view.mutable ?? []).map(muteKey));
-  return mutes.some((mute) => mute !== undefined)
-    ? JOB_DONE
-    : sendStatusMessage(context, update, toSoundExtras("progress"));
+  const mutes = view.canStart ? await deps.store.read((view.mutable ?? []).map(muteKey)) : [];
+  return view.canStart && mutes.every((mute) => mute === undefined) ? sendStatusMessage(context, update) : JOB_DONE;
 }
 
-interface StatusUpdate {
+interface StatusUpdate<Shown = StatusMessageRecord> {
   subject: string;
   view: StatusView;
-  shown: StatusMessageRecord;
+  shown: Shown;
   rev: Revision;
-  /** Of a send; by default that of the subject. */
-  priority?: SendPriority;
+  priority: SendPriority;
 }
 
 /** Sends a new message; the one before it, if there is one, says so. */
 async function sendStatusMessage(
   context: DeliveryContext,
-  { subject, view, shown, rev, priority = getPriority(subject) }: StatusUpdate,
-  sound: ReturnType<typeof toSoundExtras>,
+  { subject, view, shown, rev, priority }: StatusUpdate,
 ): Promise<JobResult> {
   const { deps, chat, correlation, job, presentation } = context;
   const { messageId: former, ...rest } = shown;
   const { live, locale: language } = presentation.texts;
   const moved = { rich: toPlainText(live.waitingMoved), language, isOptional: true } as const;
   return sendSeparateMessage(context, {
-    ...{ priority, rich: view.rich, extras: sound },
+    // Progress and the list have no sound, but a reminder.
+    ...{ priority, rich: view.rich, extras: toSoundExtras(priority === "request" ? "asked" : "progress") },
     ...(view.mutable ? { tasks: [subject], threadOf: subject } : {}),
     async createRecord(sent) {
       const value = { ...rest, ...sent, at: await deps.store.now() };
@@ -205,17 +188,14 @@ async function sendStatusMessage(
 /** A message that somebody has deleted stays recorded, so that it is not sent again before it has ended. */
 async function editStatusMessage(
   context: DeliveryContext,
-  { subject, view, shown, rev }: StatusUpdate,
-  messageId: number,
+  { subject, view, shown, rev, priority }: StatusUpdate<StatusMessageRecord & ShownMessage>,
 ): Promise<JobResult> {
   const result = await updateMessage(context, {
-    shown: { ...shown, messageId },
-    rich: view.rich,
-    priority: getPriority(subject),
-    notBefore: shown.at + EDIT_INTERVAL,
+    ...{ shown, rich: view.rich, priority, notBefore: shown.at + EDIT_INTERVAL },
     async createRecord({ viewHash }) {
-      const { messageId: _, ...ended } = { ...shown, viewHash, at: await context.deps.store.now() };
-      return createUpdate(context, subject, rev, view.isOver ? ended : { ...ended, messageId });
+      const edited = { ...shown, viewHash, at: await context.deps.store.now() };
+      const { messageId: _, ...ended } = edited;
+      return createUpdate(context, subject, rev, view.isOver ? ended : edited);
     },
   });
   return result ?? JOB_DONE;
@@ -230,12 +210,9 @@ export async function remindByList(context: DeliveryContext): Promise<JobResult 
   if (!view?.canStart) return undefined;
   const { value: shown, rev } = await readStatusMessage(context, WAITING_SUBJECT);
   const now = await context.deps.store.now();
-  if (shown.remindedAt !== undefined && isRecent(shown.remindedAt, REMINDER_WINDOW, now)) {
-    await queueStatusMessages(context, [WAITING_SUBJECT]);
-    return JOB_DONE;
-  }
-  const update = { subject: WAITING_SUBJECT, view, rev, shown: { ...shown, remindedAt: now } };
-  return sendStatusMessage(context, { ...update, priority: "request" }, toSoundExtras("asked"));
+  if (shown.remindedAt !== undefined && isRecent(shown.remindedAt, REMINDER_WINDOW, now)) return JOB_DONE;
+  const reminded = { ...shown, remindedAt: now };
+  return sendStatusMessage(context, { subject: WAITING_SUBJECT, view, rev, shown: reminded, priority: "request" });
 }
 
 async function renderWaiting(context: DeliveryContext): Promise<StatusView> {

@@ -26,7 +26,7 @@ import {
   requireMember,
   type TelegramCommand,
 } from "../commands/command.ts";
-import { submitDecision } from "../live-messages/requests.ts";
+import { submitDecision } from "../live-messages/live-messages.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import { readFollowedProjects, renderTaskLink } from "../presentation/task-lists.ts";
 
@@ -248,12 +248,12 @@ async function answerWithText(context: CommandContext, { id, hash }: AnswerTarge
   const found = (await findRequest(context.deps, id))?.value;
   const words = found && readWords(found, text, true);
   if (!words) return { toast: context.presentation.texts.answers.expiredButton };
-  const { toast, isDecided, request } = await submitDecision(context, found, { ...words, hash });
-  if (!isDecided || !request) return { reply: { rich: toPlainText(toast) } };
+  const { toast, action } = await submitDecision(context, found, { ...words, hash });
+  if (!action) return { reply: { rich: toPlainText(toast) } };
   const values = {
-    agent: toSafeText(request.from, 80),
-    question: toSafeText(request.text, 120),
-    plan: toSafeText(request.subject.title, 120),
+    agent: toSafeText(found.from, 80),
+    question: toSafeText(found.text, 120),
+    plan: toSafeText(found.subject.title, 120),
   };
-  return replyText(request.kind === "plan" ? `↩️ ${freeText.planSentBack}` : `💡 ${freeText.answered}`, values);
+  return replyText(found.kind === "plan" ? `↩️ ${freeText.planSentBack}` : `💡 ${freeText.answered}`, values);
 }

@@ -22,7 +22,7 @@ import {
   type TelegramCommand,
 } from "../commands/command.ts";
 import { readLiveMessages } from "../live-messages/live-message.ts";
-import { showRequest, submitDecision } from "../live-messages/requests.ts";
+import { showRequest, submitDecision } from "../live-messages/live-messages.ts";
 import { renderTaskTitle } from "../presentation/presentation.ts";
 import { renderTaskLink } from "../presentation/task-lists.ts";
 
@@ -116,8 +116,8 @@ async function findShownHash({ deps, chat }: CommandContext, request: RequestRec
 
 async function applyVerdict(context: CommandContext, request: RequestRecord, verdict: Verdict): Promise<CommandResult> {
   if (verdict.hash === NOT_SHOWN && isRequestOpen(request)) return showRequest(context, request);
-  const { toast, isDecided } = await submitDecision(context, request, verdict);
-  if (!isDecided) return replyText("ℹ️ {toast}", { toast: toSafeText(toast, 200) });
+  const { toast, action } = await submitDecision(context, request, verdict);
+  if (!action) return replyText("ℹ️ {toast}", { toast: toSafeText(toast, 200) });
   const { chat, id, correlation, presentation } = context;
   const { key = "", title, url = "" } = request.subject;
   const values = { task: renderTaskTitle(presentation, { key, title, url }), toast: toSafeText(toast, 200) };
