@@ -80,7 +80,7 @@ test("what arrives after an edit that was repeated with more is shown, too", asy
   await deliverNotices(setup, 2);
   setup.telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
   setup.time.now += 1_300;
-  await setup.handleJob(await takeOutboxJob(setup));
+  await setup.handleJob(await setup.takeJob());
   await deliverNotices(setup, 3);
   await setup.runUntilEmpty();
   expect(getShownKeys(setup)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
