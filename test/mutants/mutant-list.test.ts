@@ -1,6 +1,8 @@
+import { existsSync, readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placeMutant, readMutants, readSources } from "./mutant-list.ts";
+import { placeMutant, ROOT, readMutants, readSources } from "./mutant-list.ts";
 
 const mutants = readMutants();
 const sources = readSources();
@@ -17,6 +19,15 @@ test("at least 200 mutants of the core have different names and one place each, 
   expect(problems, "correct or remove these in test/mutants/core.mutants").toEqual([]);
   expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
   expect(mutants.length).toBeGreaterThanOrEqual(200);
+});
+
+test("every file of tests that a mutant or its hint names exists, and every hint is for a mutant", () => {
+  const hints: Record<string, string> = JSON.parse(readFileSync(join(import.meta.dirname, "hints.json"), "utf8"));
+  const paths = new Set([...mutants.flatMap(({ area }) => area), ...Object.values(hints)]);
+  const gone = [...paths].filter((path) => !existsSync(join(ROOT, path)));
+  expect(gone, "correct these in test/mutants/core.mutants and hints.json").toEqual([]);
+  const names = new Set(mutants.map(({ name }) => name));
+  expect(Object.keys(hints).filter((name) => !names.has(name))).toEqual([]);
 });
 
 test("a mutant is found after its function was moved to another file, and an ambiguous one is refused", () => {

@@ -57,7 +57,6 @@ export function createSqlBuckets({ exec, clock }: Pick<SqlParts, "exec" | "clock
 
   /** The milliseconds until `n` fit under the limit; a whole window when they exceed it. */
   function computeWindowWait({ bucket, n, limit, window }: Consumption): Ms {
-    if (n > limit) return window;
     const consumed = readConsumed(bucket, window);
     let over = n + sum(consumed) - limit;
     if (over <= 0) return 0;

@@ -71,6 +71,20 @@ test("AGENT-01 an answer over MCP names the fields with words of others and thei
   expect(getResultText(await callTool(client, "report", { task: "ONB-1", text: "Half way" }))).not.toContain("others:");
 });
 
+test.each(["MCP", "HTTP"])(
+  "a project's name cannot act on an agent's terminal or hide text from it over %s (reliability 18)",
+  async (way) => {
+    const app = await createHttpTestApp();
+    app.plane.editProject(app.onb, { name: "New\u001b7\u0007 \u202ehires\u009b31m\u{e0041}" });
+    await app.runFirstPoll();
+    const answer =
+      way === "HTTP"
+        ? JSON.stringify((await app.callTool("Concierge", "list_projects", {})).json)
+        : getResultText(await callTool(await app.connectMcpClient("Concierge"), "list_projects", {}));
+    expect(answer).toContain('"name":"New7 hires31m"');
+  },
+);
+
 test("AGENT-03 one call claims and starts a task, with its details and unread remarks, and one finishes it with summary, figures and file", async () => {
   const app = await createHttpTestApp();
   const item = app.addTask("Write the menu", "Imhotep", { description_html: "<p>For the summer.</p>" });

@@ -87,6 +87,33 @@ test("changes during an interrupted baseline are reported when it ends, and noth
   expect(app.takeEvents()).toEqual(["ONB-1 renamed", "SEC-3 created", "SEC-1 renamed"]);
 });
 
+test("a blocker in a project that is read later blocks without an event, and its earlier completion unblocks without an event", async () => {
+  const { app, plane, other, free, done } = await createExistingWorkspace();
+  const undo = plane.faults.add({ path: `${other.id}/work-items` }, { kind: "status", status: 503 });
+  await expect(app.poll()).rejects.toThrow("Plane could not answer");
+  // Meanwhile the relations of the first project are read, while the blocker is still unknown.
+  for (let i = 0; i < 10; i += 1) {
+    app.advance(2_000);
+    await app.drain();
+  }
+  expect((await app.readItem(free))?.blockers).toEqual([done.id]);
+  undo();
+  await app.pollUntilIdle();
+  expect((await app.readItem(free))?.blockers).toEqual([]);
+  expect(app.takeEvents()).toEqual([]);
+});
+
+test("an agent that is added to the settings may claim what was assigned to it before", async () => {
+  const app = await createAgentTestApp();
+  app.addTask("Write it down", "Thot");
+  const { agents } = app.settings;
+  app.settings.agents = agents.filter(({ name }) => name !== "Thot");
+  await app.runFirstPoll();
+  app.settings.agents = agents;
+  await app.pollUntilIdle();
+  expect(await app.actAs("Thot").claim("ONB-1")).toMatchObject({ key: "ONB-1" });
+});
+
 test("a project that becomes readable, followed or unarchived later causes no notifications for existing items", async () => {
   const app = await createTestApp({ projects: ["ONB", "HID", "ARC"] });
   const { plane } = app;
@@ -168,6 +195,18 @@ test("OPENCLAW-10 existing items keep their labels, states and comments at the f
     await runPolls();
   }
   expect(listWrites()).toEqual([]);
+});
+
+test("OPENCLAW-10 a task that Groundcrew created is labelled when its agent changes, also after the store was lost", async () => {
+  const { app, plane, runPolls } = await createAgentWorkspace();
+  await app.actAs("Concierge").create({ project: "ONB", title: "New", assignee: "Thot" });
+  const item = plane.items(app.onb).find(({ name }) => name === "New") ?? "";
+  app.advance(MINUTE);
+  await app.restart({ store: "lost" });
+  await runPolls();
+  plane.editItem(item, { assignees: [app.getUser("Imhotep")] });
+  await runPolls();
+  expect(app.readPlaneItem(plane.item(item) ?? { id: "" }).labels).toEqual(["agent:Imhotep"]);
 });
 
 test("OPENCLAW-14 once an agent claims an existing task, Groundcrew writes to that task and its card, and to no other item", async () => {

@@ -43,11 +43,11 @@ const WRONG_ANSWERS: Record<string, WrongAnswer> = {
   "the recorded items of another workspace": recorded(ITEMS, "work-items", "work_items_list_expand_fields"),
   "403 for the project, as recorded": recorded(PROJECT, "limits-and-errors", "workspace_unknown"),
   "404 for the project, as recorded": recorded(PROJECT, "work-items", "work_item_unknown"),
+  "[] as the list of projects": { path: PROJECTS, change: () => ({ body: [] }) },
   "an empty list, and 404 for its items and the project": {
     path: /\/projects\/[0-9a-f-]{36}\/($|work-items\/)/,
     change: (page) => (page.total_count > 0 ? cutTo(page, 0) : readRecorded("work-items", "work_item_unknown")),
   },
-  "[] as the list of projects": { path: PROJECTS, change: () => ({ body: [] }) },
   "a list without projects": { path: PROJECTS, change: (page) => cutTo(page, 0) },
   "the recorded projects of another workspace": recorded(PROJECTS, "projects-members", "projects_list"),
 };

@@ -82,6 +82,22 @@ test.each(["webhook", "poll"])("a mention in a description that a %s finds wakes
   expect(setup.takeWakes()).toEqual([]);
 });
 
+test("a mention in a task that was there before Groundcrew wakes nobody when the task is found later", async () => {
+  const archived: { id: string }[] = [];
+  const setup = await createRemarkSetup({
+    beforeFirstPoll(app) {
+      const id = app.getUser("Thot").id;
+      const description_html = `<mention-component entity_identifier="${id}" entity_name="user_mention"></mention-component>`;
+      archived.push(app.addTask("Old", [], { description_html }));
+      app.plane.archiveItem(archived[0] ?? "");
+      app.advance(60_000);
+    },
+  });
+  setup.app.plane.restoreItem(archived[0] ?? "");
+  await setup.work();
+  expect(setup.takeWakes()).toEqual([]);
+});
+
 test("above ten wakes an hour the card says so, and one later wake has the rest", async () => {
   const setup = await createRemarkSetup();
   for (let n = 1; n <= 13; n += 1) {
@@ -171,6 +187,15 @@ test.each([
   expect(setup.app.readComments(setup.task).filter((html) => html.includes("It is done."))).toHaveLength(1);
 });
 
+test("PEOPLE-01 an agent's comment quotes a remark only once the agent has read it", async () => {
+  const setup = await createWorkingSetup();
+  await commentNow(setup, "<p>Use blue.</p>");
+  for (const text of ["Half of it", "Blue it is"]) await setup.call("Imhotep", "add_comment", { task: "ONB-1", text });
+  const [newest, earlier] = setup.app.readComments(setup.task).filter((html) => html.startsWith("Imhotep"));
+  expect(newest).toMatch(/<blockquote>.*Use blue.*Blue it is/);
+  expect(earlier).toBe("Imhotep: <p>Half of it</p>");
+});
+
 test("PEOPLE-01 an agent that finishes between the writing of a comment and its webhook is woken for it, and not for later ones", async () => {
   const setup = await createWorkingSetup();
   const { app, task } = setup;
@@ -188,19 +213,26 @@ test("PEOPLE-01 an agent that finishes between the writing of a comment and its 
   expect(setup.takeTold("Thank you")).toEqual([]);
 });
 
-test("PEOPLE-01 a comment that overtakes the webhook of the assignment is for the assigned agent", async () => {
-  const setup = await createWorkingSetup();
-  const { app } = setup;
-  const fresh = app.plane.addItem(app.onb, { name: "Fresh", state: "Todo", assignees: [app.getUser("Thot")] });
-  app.advance(1_000);
-  app.plane.addComment(fresh, "<p>Begin with the index</p>");
-  app.plane.runWorker();
-  const { pending } = app.plane.deliveries;
-  app.plane.deliveries.reorder(pending.filter(({ body }) => body.includes("issue_comment")).map(({ id }) => id));
-  await app.deliverWebhooks(1);
-  await setup.work();
-  expect(setup.takeTold("Begin with the index")).toEqual(["thot"]);
-});
+test.each(["a new task", "a task without an agent"])(
+  "PEOPLE-01 a comment that overtakes the webhook of the assignment of %s is for the assigned agent",
+  async (kind) => {
+    const setup = await createWorkingSetup();
+    const { app } = setup;
+    const known = kind === "a new task" ? undefined : app.addTask("Fresh");
+    await setup.work();
+    const assignees = [app.getUser("Thot")];
+    const fresh = known ?? app.plane.addItem(app.onb, { name: "Fresh", state: "Todo", assignees });
+    if (known) app.plane.editItem(known, { assignees }, { by: app.human });
+    app.advance(1_000);
+    app.plane.addComment(fresh, "<p>Begin with the index</p>");
+    app.plane.runWorker();
+    const { pending } = app.plane.deliveries;
+    app.plane.deliveries.reorder(pending.filter(({ body }) => body.includes("issue_comment")).map(({ id }) => id));
+    await app.deliverWebhooks(1);
+    await setup.work();
+    expect(setup.takeTold("Begin with the index")).toEqual(["thot"]);
+  },
+);
 
 test("PEOPLE-01 the agent card says who has read a remark and when, and the board has what is unread", async () => {
   const setup = await createWorkingSetup();

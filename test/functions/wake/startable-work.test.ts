@@ -56,6 +56,16 @@ test("an agent that gives back a task, or waits for an answer about it, is woken
   expect(takeRuns()).toEqual(["imhotep: ONB-1 ONB-3"]);
 });
 
+test("a task that goes back to the backlog and returns does not wake its agent a second time", async () => {
+  const { app, advanceSeconds, takeRuns } = await createTeam("One");
+  for (const state of ["Backlog", "Todo"]) {
+    app.plane.editItem(app.plane.items(app.onb)[0] ?? "", { state }, { by: app.human });
+    await app.deliverWebhooks();
+    await advanceSeconds(10);
+  }
+  expect(takeRuns()).toEqual([]);
+});
+
 test("an agent that waits for an answer about its only task is neither woken nor reported", async () => {
   const { call, setStatus, takeRuns, notices, pollAndWait } = await createTeam("One");
   await setStatus("ONB-1", "in_progress");

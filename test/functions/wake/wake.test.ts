@@ -24,6 +24,17 @@ test("OPENCLAW-16: an agent of OpenClaw is woken once for several tasks assigned
   expect(takeRuns()).toEqual([]);
 });
 
+test("OPENCLAW-16: an agent that joins a task is woken for it, and the agent that has it is not woken again", async () => {
+  const { app, takeRuns, advanceSeconds } = await createWakeSetup("2026.9.6", {}, undefined, { woken: ["Thot"] });
+  const task = app.addTask("One", "Imhotep");
+  await app.poll();
+  await advanceSeconds(10);
+  app.plane.editItem(task, { assignees: ["Imhotep", "Thot"].map(app.getUser) }, { by: app.human });
+  await app.poll();
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1", "thot: ONB-1"]);
+});
+
 test("OPENCLAW-16: a task that depends on another wakes no agent until it can be started", async () => {
   const { app, takeRuns, pollAndWait } = await createWakeSetup();
   const first = app.addTask("First", "Thot");
@@ -51,6 +62,10 @@ test.each(["wake:", "deliver:"])(
     }
     await advanceSeconds(150);
     expect(takeRuns()).toEqual(["imhotep: ONB-1", "imhotep: ONB-2"]);
+    app.plane.addComment(app.plane.items(app.onb)[0] ?? "", "<p>Which one?</p>", { by: app.human });
+    await app.deliverWebhooks();
+    await advanceSeconds(90);
+    expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
   },
 );
 

@@ -119,6 +119,31 @@ test("a repeated delivery, and several deliveries of one edit, cause one event",
   expect(app.takeEvents()).toEqual(["ONB-1 renamed", "ONB-1 due", "ONB-1 priority", "ONB-1 completed"]);
 });
 
+test("webhooks of another workspace and of a deletion, and of a comment on a deleted item, cause no event and no failed job", async () => {
+  const { app, plane, item } = await createKnownItems();
+  const takeBody = () => {
+    plane.runWorker();
+    const body = JSON.parse(plane.deliveries.pending.at(-1)?.body ?? "");
+    plane.deliveries.dropAll();
+    return body;
+  };
+  plane.editItem(item, { state: "In Progress" });
+  const edit = takeBody();
+  await app.enqueueWebhook(JSON.stringify({ ...edit, workspace_id: crypto.randomUUID() }));
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toEqual([]);
+  await app.poll();
+  plane.addComment(item, "<p>Words</p>");
+  const comment = takeBody();
+  plane.deleteItem(item);
+  await app.pollUntilIdle();
+  expect(app.takeEvents()).toEqual(["ONB-1 started", "ONB-1 removed"]);
+  for (const body of [comment, { ...edit, action: "deleted", data: { id: item.id } }])
+    await app.enqueueWebhook(JSON.stringify(body));
+  await app.runUntilIdle();
+  expect([app.takeEvents(), await app.store.listDeadJobs("inbox")]).toEqual([[], []]);
+});
+
 test("a comment before its item, and the first webhooks of a new project, cause reads of the items", async () => {
   const { app, plane, project } = await createKnownItems();
   const item = plane.addItem(project, { name: "New" });

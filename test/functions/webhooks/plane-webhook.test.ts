@@ -259,15 +259,20 @@ test("An update that Telegram sends, also one that cannot be read (reliability 1
   }
 });
 
-test("An update that the store refuses gets no response, so that Telegram sends it again", async () => {
+test("An update or a webhook that the store refuses gets no response, so that its sender repeats it, and Plane is polled", async () => {
   const store = createMemoryStore({ clock: Date.now });
   const broken: typeof store = {
     ...store,
     commit: (commit) =>
-      commit.jobs?.some(({ queue }) => queue === "updates") ? Promise.reject(new Error("down")) : store.commit(commit),
+      commit.jobs?.some(({ queue }) => queue === "updates" || queue === "inbox")
+        ? Promise.reject(new Error("down"))
+        : store.commit(commit),
   };
   const runtime = await startTestRuntime({ env: ENV, store: broken });
+  await expect.poll(() => runtime.polls.length).toBe(1);
   await expect(postUpdate(runtime.url)).rejects.toThrow();
+  await expect(postWebhook(runtime.url, SHORT_DELIVERY)).rejects.toThrow();
+  await expect.poll(() => runtime.polls.length).toBe(2);
 });
 
 test("X-Telegram-Bot-Api-Secret-Token (reliability 17): another one is refused with 401, and nothing is stored; without a setting it is derived from the token", async () => {

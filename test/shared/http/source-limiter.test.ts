@@ -26,11 +26,11 @@ test("A limit per source remembers a bounded number of sources; a flood of new o
   expect(count("a")).toBe(false);
 });
 
-test("A large body beyond the limit of simultaneous ones has its connection broken, so that Plane sends it again", async () => {
+test("A large body beyond its source's limit has its connection broken, so that Plane sends it again; beyond that of all sources, the oldest", async () => {
   const size = 300 * 1024;
   const end = Promise.withResolvers<void>();
   /** A request whose body has begun and continues when the test allows it. */
-  function createOpenRequest() {
+  function createOpenRequest(client: string) {
     const body = new ReadableStream<Uint8Array>({
       async start(stream) {
         stream.enqueue(new Uint8Array(size));
@@ -39,12 +39,15 @@ test("A large body beyond the limit of simultaneous ones has its connection brok
       },
     });
     const c = new Context(new Request("http://localhost/", { method: "POST", body, duplex: "half" }));
-    c.set("client", "192.0.2.1");
+    c.set("client", client);
     return c;
   }
   const read = createBodyReader(1024 * 1024);
-  const reading = Array.from({ length: 4 }, () => read(createOpenRequest()));
-  await expect(read(createOpenRequest())).rejects.toBeInstanceOf(BreakConnection);
+  const clients = [1, 2, 3, 4].flatMap((n) => Array.from({ length: 4 }, () => `192.0.2.${n}`));
+  const [oldest, ...others] = clients.map((client) => read(createOpenRequest(client)));
+  await expect(read(createOpenRequest("192.0.2.1"))).rejects.toBeInstanceOf(BreakConnection);
+  const newest = read(createOpenRequest("192.0.2.5"));
+  await expect(oldest).rejects.toBeInstanceOf(BreakConnection);
   end.resolve();
-  expect((await Promise.all(reading)).map(({ length }) => length)).toEqual([size, size, size, size]);
+  expect((await Promise.all([...others, newest])).map(({ length }) => length)).toEqual(Array(16).fill(size));
 });

@@ -36,4 +36,8 @@ test("a slow poll that began before a cycle's start does not repeat the start ev
   app.advance(5 * MINUTE);
   await app.poll();
   expect(app.takeEvents()).toEqual(["Sprint cycle_started"]);
+  // It ends with the first poll after its last moment, before its list is read again.
+  app.advance(Date.parse("2026-12-01T00:00:01Z") - app.time.now);
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["Sprint cycle_completed"]);
 });

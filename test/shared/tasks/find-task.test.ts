@@ -41,3 +41,27 @@ test("a read that an older observation overtakes is repeated, so that an agent c
   });
   await expect(app.actAs("Thot").setStatus("ONB-1", { status: "in_progress" })).rejects.toThrow("Imhotep");
 });
+
+test("a key that a deleted project had as well is that of the project that still exists", async () => {
+  const app = await createAgentTestApp();
+  app.addTask("Old", "Thot");
+  await app.runFirstPoll();
+  app.plane.deleteProject(app.onb);
+  for (let i = 0; i < 2; i += 1) await app.pollUntilIdle();
+  const next = app.plane.addProject({ name: "New", identifier: "ONB" });
+  const item = app.addTask("New", "Thot", {}, next);
+  await app.pollUntilIdle();
+  expect((await findTask(app.createContext("Thot"), "ONB-1")).id).toBe(item.id);
+});
+
+test("a task whose deletion only the call of its agent has shown leaves the agent's list", async () => {
+  const app = await createAgentTestApp();
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  app.plane.deleteItem(item);
+  app.dropWebhooks();
+  const start = app.actAs("Thot").setStatus("ONB-1", { status: "in_progress" });
+  await expect(start).rejects.toMatchObject({ code: "not_found" });
+  await app.runUntilIdle();
+  expect((await app.actAs("Thot").list({})).tasks).toEqual([]);
+});

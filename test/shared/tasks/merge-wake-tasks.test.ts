@@ -22,3 +22,9 @@ test("the words of several remarks are one entry, and repeating them adds nothin
   expect(both).toEqual([task("addressed", "Ada: why?\nBob: when?")]);
   expect(mergeWakeTasks(both, [task("addressed", "Bob: when?")])).toEqual(both);
 });
+
+test("a wake has the 20 tasks that were added last", () => {
+  const tasks = Array.from({ length: 22 }, (_, i) => ({ ...task("assigned"), id: `item-${i}` }));
+  const ids = mergeWakeTasks(tasks.slice(0, 5), tasks.slice(5)).map(({ id }) => id);
+  expect(ids).toEqual(tasks.slice(2).map(({ id }) => id));
+});
