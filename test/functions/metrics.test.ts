@@ -66,6 +66,23 @@ async function startProduct() {
   return { bridge, task: `ONB-${task.sequence_id}`, runTick, readMetric, thot };
 }
 
+test("GET /metrics (MONITOR-03) contains the quota that each API key has left of this minute", async () => {
+  const { bridge, task, readMetric, thot } = await startProduct();
+  const readLeft = (key: string) => readMetric(`groundcrew_plane_quota_left{key="${key}"}`);
+  expect(await readMetric('groundcrew_plane_quota{key="groundcrew"}')).toBe(LIMIT);
+  const requests = bridge.plane.ledger.requests.filter(({ path }) => path.startsWith("/api/v1/")).length;
+  expect(requests).toBeGreaterThan(0);
+  expect([await readLeft("groundcrew"), await readLeft("Thot")]).toEqual([LIMIT - requests, LIMIT]);
+  expect(await thot.call("claim_task", { task })).toHaveProperty("answer");
+  expect(await thot.call("add_comment", { task, text: "I begin." })).toHaveProperty("answer");
+  expect(await readLeft("Thot")).toBeLessThan(LIMIT);
+  bridge.advance(2 * MINUTE);
+  expect([await readLeft("groundcrew"), await readLeft("Thot")]).toEqual([LIMIT, LIMIT]);
+  bridge.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "rate limited", retryAfter: 600 }, 1);
+  await thot.call("add_comment", { task, text: "I go on." });
+  expect(await readLeft("Thot"), "while Plane refuses requests").toBe(0);
+});
+
 test("GET /metrics (MONITOR-03, MONITOR-04) contains whether Plane answers, and the tasks by project, agent and status", async () => {
   const { bridge, task, runTick, readMetric, thot } = await startProduct();
   expect(await readMetric("groundcrew_plane_up")).toBe(1);
@@ -94,23 +111,6 @@ test("GET /metrics (MONITOR-03, MONITOR-04) contains whether Plane answers, and 
   await runTick("figures");
   expect([await readTasks("in_progress"), await readTasks("closed")]).toEqual([0, 1]);
   expect(await readOfThot("in_progress")).toBeUndefined();
-});
-
-test("GET /metrics (MONITOR-03) contains the quota that each API key has left of this minute", async () => {
-  const { bridge, task, readMetric, thot } = await startProduct();
-  const readLeft = (key: string) => readMetric(`groundcrew_plane_quota_left{key="${key}"}`);
-  expect(await readMetric('groundcrew_plane_quota{key="groundcrew"}')).toBe(LIMIT);
-  const requests = bridge.plane.ledger.requests.filter(({ path }) => path.startsWith("/api/v1/")).length;
-  expect(requests).toBeGreaterThan(0);
-  expect([await readLeft("groundcrew"), await readLeft("Thot")]).toEqual([LIMIT - requests, LIMIT]);
-  expect(await thot.call("claim_task", { task })).toHaveProperty("answer");
-  expect(await thot.call("add_comment", { task, text: "I begin." })).toHaveProperty("answer");
-  expect(await readLeft("Thot")).toBeLessThan(LIMIT);
-  bridge.advance(2 * MINUTE);
-  expect([await readLeft("groundcrew"), await readLeft("Thot")]).toEqual([LIMIT, LIMIT]);
-  bridge.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "rate limited", retryAfter: 600 }, 1);
-  await thot.call("add_comment", { task, text: "I go on." });
-  expect(await readLeft("Thot"), "while Plane refuses requests").toBe(0);
 });
 
 test("GET /time.csv (MONITOR-03) requires ADMIN_TOKEN and contains no cell that a spreadsheet evaluates as a formula", async () => {

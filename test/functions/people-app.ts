@@ -45,12 +45,7 @@ export async function createPeopleApp(
   }
 
   /** Handles what is due within some seconds; reminders of requests stay. */
-  async function settle() {
-    for (let i = 0; i < 20; i += 1) {
-      await app.deps.drain();
-      app.advance(500);
-    }
-  }
+  const settle = () => app.runFor(10_000, 500);
 
   return Object.assign(app, {
     ops,

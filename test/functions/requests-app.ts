@@ -11,12 +11,7 @@ export type RequestsApp = Awaited<ReturnType<typeof createRequestsApp>>;
 /** Until then the agent card in Plane says who works on a task, and what is reviewed. */
 const CARD_WRITE_MS = 31_000;
 
-interface ListedRequest {
-  id: string;
-  kind: string;
-  hash: string;
-  answers: string[];
-}
+type ListedRequest = Record<"id" | "kind" | "hash", string> & { answers: string[] };
 
 /** Creates the product over HTTP with a chat, a Concierge, and tickets for ONB where a test needs them. */
 export async function createRequestsApp(

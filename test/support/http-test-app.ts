@@ -6,6 +6,7 @@ import { manifest } from "../../functions/index.ts";
 import { getRemoteAddress, serveHttp } from "../../runtime/node/serve-http.ts";
 import { toSettingName } from "../../shared/config/settings-file.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
+import type { ItemPatch } from "../../simulators/plane/types.ts";
 import { type AgentTestApp, createAgentTestApp } from "./agent-test-app.ts";
 
 export const HTTP_ADMIN_TOKEN = "admin-token-for-http-tests";
@@ -39,6 +40,14 @@ export async function createHttpTestApp(options: Options = {}) {
   });
 
   return serveTestApp(testApp);
+}
+
+/** The same with one task, ONB-1, of an agent, which was there before the first poll. */
+export async function createTaskApp(name: string, to: string, patch: ItemPatch = {}, options: Options = {}) {
+  const app = await createHttpTestApp(options);
+  const item = app.addTask(name, to, patch);
+  await app.runFirstPoll();
+  return { app, item };
 }
 
 /** Returns the settings of the bridge tokens of the test agents and of further ones. */

@@ -197,6 +197,14 @@ export async function createTestApp(options: TestAppOptions = {}) {
       await cyclesTick.run(deps);
       await deps.drain();
     },
+    /** Advances the clock by this many milliseconds in steps, and works the jobs that become due. */
+    async runFor(ms: number, step = 1_000) {
+      for (let passed = 0; passed < ms; passed += step) {
+        await deps.drain();
+        advance(step);
+      }
+      await deps.drain();
+    },
     /** Advances the clock until no job is pending. */
     async runUntilIdle() {
       for (let waited = 0; ; waited += 500) {

@@ -3,7 +3,13 @@ import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { callTool, createHttpTestApp, getResultText, toBridgeToken } from "../../support/http-test-app.ts";
+import {
+  callTool,
+  createHttpTestApp,
+  createTaskApp,
+  getResultText,
+  toBridgeToken,
+} from "../../support/http-test-app.ts";
 
 type HttpTestApp = Awaited<ReturnType<typeof createHttpTestApp>>;
 
@@ -11,9 +17,7 @@ const MB = 2 ** 20;
 
 /** Creates an app with one task, ONB-1, of the agent Imhotep. */
 async function createAppWithTask(options: Parameters<typeof createHttpTestApp>[0] = {}) {
-  const app = await createHttpTestApp(options);
-  const item = app.addTask("Write the report", "Imhotep");
-  await app.runFirstPoll();
+  const { app, item } = await createTaskApp("Write the report", "Imhotep", {}, options);
   const upload = (file: string) =>
     app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.bin", file });
   return { app, item, upload };

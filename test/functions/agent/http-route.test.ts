@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
   callTool,
   createHttpTestApp,
+  createTaskApp,
   HTTP_ADMIN_TOKEN,
   HTTP_TICK_TOKEN,
   toBridgeToken,
@@ -57,9 +58,7 @@ test("an agent whose name has a space works as every other, and what Plane refus
 });
 
 test("OPENCLAW-20 POST /agent/<tool> returns retry_after while Plane's quota is used up, and hides and logs an unexpected error", async () => {
-  const app = await createHttpTestApp();
-  app.addTask("Write the menu", "Imhotep");
-  await app.runFirstPoll();
+  const { app } = await createTaskApp("Write the menu", "Imhotep");
   app.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
   const limited = await app.callTool("Imhotep", "claim_task", { task: "ONB-77" });
   expect([limited.status, limited.headers.get("retry-after")]).toEqual([429, "40"]);
@@ -109,9 +108,7 @@ async function readAudit(
 }
 
 test("GET /audit lists every call of 30 days, newest first, with caller, tool, task and outcome, and without texts that agents wrote", async () => {
-  const app = await createHttpTestApp();
-  const task = app.addTask("Write the menu", "Imhotep");
-  await app.runFirstPoll();
+  const { app, item: task } = await createTaskApp("Write the menu", "Imhotep");
   await app.callTool("Imhotep", "claim_task", { task: "onb-1" });
   app.advance(1_000);
   await callTool(await app.connectMcpClient("Imhotep"), "claim_task", { task: task.id });

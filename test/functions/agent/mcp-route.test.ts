@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { callTool, createHttpTestApp, getResultText, toBridgeToken } from "../../support/http-test-app.ts";
+import {
+  callTool,
+  createHttpTestApp,
+  createTaskApp,
+  getResultText,
+  toBridgeToken,
+} from "../../support/http-test-app.ts";
 
 type HttpTestApp = Awaited<ReturnType<typeof createHttpTestApp>>;
 
@@ -14,9 +20,7 @@ async function postMcp(app: HttpTestApp, message: unknown, headers: Record<strin
 const LIST_TOOLS = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
 test("MCP, with the SDK's own client, lists the tools with their annotations and answers once, as text without an output schema", async () => {
-  const app = await createHttpTestApp();
-  app.addTask("Write the menu", "Imhotep");
-  await app.runFirstPoll();
+  const { app } = await createTaskApp("Write the menu", "Imhotep");
   const client = await app.connectMcpClient("Imhotep");
   expect(client.getServerVersion()).toMatchObject({ name: "groundcrew" });
   expect(client.getInstructions()).toContain("Do not retry a refused claim");
@@ -36,9 +40,7 @@ test("MCP, with the SDK's own client, lists the tools with their annotations and
 });
 
 test("OPENCLAW-20 MCP, with the SDK's own client, returns a refusal as a result with the reason and what to do, as HTTP does, and an error for an unknown tool", async () => {
-  const app = await createHttpTestApp();
-  app.addTask("Write the menu", "Imhotep");
-  await app.runFirstPoll();
+  const { app } = await createTaskApp("Write the menu", "Imhotep");
   const client = await app.connectMcpClient("Thot");
   const result = await callTool(client, "claim_task", { task: "ONB-1" });
   expect(result).toMatchObject({ isError: true, _meta: { error: { code: "forbidden" } } });
@@ -86,9 +88,9 @@ test.each(["MCP", "HTTP"])(
 );
 
 test("AGENT-03 one call claims and starts a task, with its details and unread remarks, and one finishes it with summary, figures and file", async () => {
-  const app = await createHttpTestApp();
-  const item = app.addTask("Write the menu", "Imhotep", { description_html: "<p>For the summer.</p>" });
-  await app.runFirstPoll();
+  const { app, item } = await createTaskApp("Write the menu", "Imhotep", {
+    description_html: "<p>For the summer.</p>",
+  });
   app.plane.addComment(item, "<p>Vegan, please.</p>", { by: app.human });
   await app.deliverWebhooks();
   const client = await app.connectMcpClient("Imhotep");

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { TOOLS } from "../../../functions/agent/tools.ts";
 import { settingsFileSchema } from "../../../shared/config/settings-file.ts";
 import { createTempFolder } from "../../runtime/cli/cli-process.ts";
-import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
+import { createTaskApp, toBridgeToken } from "../../support/http-test-app.ts";
 
 const runFile = promisify(execFile);
 const text = readFileSync("skills/plane-bridge/SKILL.md", "utf8");
@@ -45,9 +45,7 @@ test("OPENCLAW-01 the skill file is short, names only existing tools and inputs,
 test("OPENCLAW-01 the skill file's curl commands work with the token from the agent's file or the environment, and no program gets it as an argument", async () => {
   expect(shell).toContain("curl -sS --fail-with-body -K -");
   expect(shell).not.toMatch(/curl[^|]*(token|TOKEN|Authorization)/);
-  const app = await createHttpTestApp();
-  const item = app.addTask("Write the menu", "Thot");
-  await app.runFirstPoll();
+  const { app, item } = await createTaskApp("Write the menu", "Thot");
   const folder = createTempFolder();
   writeFileSync(join(folder, "report.pdf"), "%PDF-1.4");
   const lines = shell.replaceAll("ONB-12", "ONB-1").split("\n");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { updateBodySchema } from "../../../shared/jobs/incoming-jobs.ts";
 import { createChatMessagePut } from "../../../shared/telegram/message-log.ts";
-import { createHttpTestApp, HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
+import { createHttpTestApp, createTaskApp, HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 
 /** Direction marks, overrides and isolates, zero-width characters, a tag, control characters and a lone surrogate. */
 const INVISIBLE = "\u200e\u200f\u061c\u202e\u2066\u2069\u200b\u2060\ufeff\u{e0041}\u0007\u001b\u009b";
@@ -88,9 +88,7 @@ test.each([
 });
 
 test("a text from the page is for the task's agents, with the page's name in Plane, and stop marks the task", async () => {
-  const app = await createHttpTestApp();
-  const item = app.addTask("Write it down", "Thot");
-  await app.runFirstPoll();
+  const { app, item } = await createTaskApp("Write it down", "Thot");
   const post = async (key: string, body: object) => Object.values(await app.call(`/api/tasks/${key}/remarks`, body));
   expect(await post("ONB-1", { text: "Use blue" })).toEqual([200, { key: "ONB-1", agents: ["Thot"], stopped: false }]);
   expect((await app.callTool("Thot", "get_task_details", { task: "ONB-1" })).json).toMatchObject({

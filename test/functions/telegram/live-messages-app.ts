@@ -27,13 +27,7 @@ export async function createLiveMessagesApp(options: NonNullable<Parameters<type
   await app.runFirstPoll();
 
   /** Advances time in steps of half a second and handles the jobs that become due. */
-  async function advanceAndDrain(ms = 5_000) {
-    for (let passed = 0; passed < ms; passed += 500) {
-      await app.drain();
-      app.advance(500);
-    }
-    await app.drain();
-  }
+  const advanceAndDrain = (ms = 5_000) => app.runFor(ms, 500);
   async function pollUpdates() {
     await pollTelegramOnce(app.deps, "rig");
     await advanceAndDrain();

@@ -138,19 +138,12 @@ export async function createAppWithSession(settings: Record<string, unknown> = {
   return { app, item, token, readSession: app.readSession };
 }
 
-const toOptions = (...labels: string[]) => labels.map((label) => ({ label, description: `It is ${label}.` }));
+const toQuestion = (question: string, header: string, multiSelect: boolean, ...labels: string[]) => ({
+  ...{ question, header, multiSelect },
+  options: labels.map((label) => ({ label, description: `It is ${label}.` })),
+});
 
 /** Questions of Claude Code's question tool. */
-export const COLOUR = {
-  question: "Which colour?",
-  header: "Colour",
-  multiSelect: false,
-  options: toOptions("Red", "Blue"),
-};
-export const TOOLS = {
-  question: "Which tools?",
-  header: "Tools",
-  multiSelect: true,
-  options: toOptions("ky", "zod", "tsx"),
-};
-export const SIZE = { question: "Which size?", header: "Size", multiSelect: false, options: toOptions("S", "M") };
+export const COLOUR = toQuestion("Which colour?", "Colour", false, "Red", "Blue");
+export const TOOLS = toQuestion("Which tools?", "Tools", true, "ky", "zod", "tsx");
+export const SIZE = toQuestion("Which size?", "Size", false, "S", "M");

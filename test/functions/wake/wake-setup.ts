@@ -84,14 +84,7 @@ export async function createWakeSetup(
   }
 
   /** Advances time by this many seconds and works all due jobs: each second, or every ten in minutes of waiting. */
-  async function advanceSeconds(n: number) {
-    const step = n >= 300 ? 10 : 1;
-    for (let i = 0; i < n; i += step) {
-      await app.drain();
-      app.advance(step * 1_000);
-    }
-    await app.drain();
-  }
+  const advanceSeconds = (n: number) => app.runFor(n * 1_000, n >= 300 ? 10_000 : 1_000);
   async function pollAndWait(seconds = 10) {
     await app.poll();
     await advanceSeconds(seconds);
