@@ -4,6 +4,7 @@
  */
 
 import { getTexts, type TelegramTexts } from "../../../shared/i18n/texts.ts";
+import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
@@ -125,14 +126,14 @@ export const TICKET_RENDERERS: Partial<Record<RequestKindName, RequestRenderer>>
       const { live } = context.presentation.texts;
       const { buttons, hints } = live.ticket;
       const head = renderTicketHeadline(context.presentation, request, "plan");
-      const plan = toLongLines(request.text, TOOL_LIMITS.units);
+      const plan = stripMarkdown(request.text);
       const approve = request.answers.includes("approve") ? [[live.approve, "approve"] as const] : [];
       const sendBack = asking ? [] : [[live.sendBack, ASK_FOR_WORDS] as const];
       return {
-        lines: [head, ...plan, renderTerminalLink(context, request)],
+        lines: [head, ...toLongLines(plan, TOOL_LIMITS.units), renderTerminalLink(context, request)],
         hint: asking ? live.plan.hint.reason : hints.plan,
         rows: [[...approve, ...sendBack], [[buttons.reject, "reject"]]],
-        judged: [request.text],
+        judged: [plan],
       };
     },
   },
@@ -152,7 +153,7 @@ export const TICKET_RENDERERS: Partial<Record<RequestKindName, RequestRenderer>>
       const lines = [
         renderTicketHeadline(presentation, request, name),
         place && fillTemplate(part, place),
-        ...(moment ? [fillTemplate(endsAt, { time: moment })] : toLongLines(text, TEXT_LIMIT)),
+        ...(moment ? [fillTemplate(endsAt, { time: moment })] : toLongLines(stripMarkdown(text), TEXT_LIMIT)),
         ...options.map(({ label, description }) => (description ? renderOption(label, description) : undefined)),
         renderTerminalLink(context, request),
       ];
@@ -180,18 +181,19 @@ export const TICKET_RENDERERS: Partial<Record<RequestKindName, RequestRenderer>>
         const lines = [head, ...renderOutcome(presentation, describeFailure(presentation, ticket, problem))];
         return { lines, hint: hints.update, rows: [[[buttons.retry, "approve"]]] };
       }
+      const report = stripMarkdown(request.text);
       const sendBack = asking ? [] : [[live.sendBack, ASK_FOR_WORDS] as const];
       return {
         lines: [
           head,
-          ...toLongLines(request.text, TEXT_LIMIT),
+          ...toLongLines(report, TEXT_LIMIT),
           ...(ticket ? await renderFacts(context, ticket) : []),
           ...(changed === undefined ? [] : [`✏️ ${live.ticket.changedInPlane}`, ...toLongLines(changed, COMMENT_LIMIT)]),
           ...(ticket ? await renderDifference(context, ticket) : []),
         ],
         hint: asking ? live.plan.hint.reason : hints.result,
         rows: [[[buttons.approveUpdate, "approve"], ...sendBack]],
-        judged: [request.text, changed ?? ""],
+        judged: [report, changed ?? ""],
       };
     },
     async findVerdict({ deps, presentation }, request) {

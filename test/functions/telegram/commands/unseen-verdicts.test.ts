@@ -73,10 +73,10 @@ test("a result that the chat has not shown is shown, and no button of the comman
   const app = await createTeam();
   const item = await app.requestTicketMessage();
   await app.startSession();
-  await app.complete();
+  await app.complete("All is **done**: [the draft](https://example.com/d)");
   const [reply] = await app.sendMessage("/plane approve ONB-1", OWN);
-  expect(toPlainText(reply)).toMatch(/Result to approve[\s\S]*All is done/);
-  expect(app.readComments(item).join()).not.toContain("All is done");
+  expect(toPlainText(reply)).toMatch(/Result to approve[\s\S]*All is done: the draft \(https:\/\/example.com\/d\)/);
+  expect(app.readComments(item).join()).not.toContain("the draft");
 });
 
 test("/plane approve asks when a ticket and a review wait: each button approves its own", async () => {
