@@ -5,7 +5,7 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createObserveJob } from "../jobs/internal-jobs.ts";
+import { createObserveJob, createWorkJob, toLabelsLane } from "../jobs/internal-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { createListError } from "../plane/client.ts";
 import { shiftPlaneTime, toPlaneTime } from "../plane/endpoint.ts";
@@ -257,11 +257,15 @@ async function prepareBaselineJobs(
     });
     if (outcome === "stale")
       for (const { item } of requests) await requestItemDetails(deps, item.snapshot.id, source, "backfill");
-    const jobs = page.flatMap(({ value, rev }) =>
-      mayContainBlockedByText(value)
-        ? [createObserveJob({ type: "blocked_by_text", item: value.snapshot.id }, rev)]
-        : [],
-    );
+    const jobs = page.flatMap(({ value, rev }) => {
+      const { id: item, ours } = value.snapshot;
+      const mirror = { type: "mirror", item, correlation } as const;
+      return [
+        ...(mayContainBlockedByText(value) ? [createObserveJob({ type: "blocked_by_text", item }, rev)] : []),
+        // After the loss of the store, what people change next is compared with the agents that it has now.
+        ...(ours && value.owners?.length ? [createWorkJob(`mirror:${item}:${rev}`, toLabelsLane(item), mirror)] : []),
+      ];
+    });
     if (jobs.length > 0) await deps.store.commit({ jobs });
   }
   const check = createObserveJob({ type: "check_project", project: project.id }, "baseline");
