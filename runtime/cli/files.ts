@@ -148,7 +148,7 @@ async function createNewFile(path: string, output: string): Promise<FileHandle> 
  * Opens a regular file below the folder; refuses symbolic and hard links. The checks apply to the open file, so it
  * cannot be replaced between check and reading.
  */
-export async function openFileBelow(folder: string, input: string) {
+async function openFileBelow(folder: string, input: string) {
   if (isUrl(input)) throw createUsageError(`--file is a URL, and URLs are not fetched: give a file below ${folder}.`);
   if (input.includes("\0")) throw createUsageError("--file contains a NUL character.");
   const root = await realpath(folder);

@@ -11,7 +11,7 @@ import { hasCaddy, validateCaddyfile } from "../caddy/start-caddy.ts";
 import { findChoice, prepareChoice } from "../compose/choices.ts";
 import { readDotEnv } from "../compose/compose-files.ts";
 import { writeComposeConfig } from "../compose/docker-stand-in.ts";
-import { hasPromtool } from "../compose/monitoring/promtool.ts";
+import { hasProgram } from "../support/has-program.ts";
 import { createTestFolder } from "../support/test-folder.ts";
 import { startTestRuntime } from "../support/test-runtime.ts";
 import { readBlocks, readInlineCommands, readShellBlock } from "./document-blocks.ts";
@@ -107,7 +107,7 @@ describe("docs/operations.md, command by command", () => {
     expect(hosts.sort()).toEqual(aliases.filter((alias) => alias.startsWith("plane-")).sort());
   });
 
-  test.skipIf(!hasPromtool())("MONITOR-04: the checks of Prometheus' files succeed", async () => {
+  test.skipIf(!hasProgram("promtool"))("MONITOR-04: the checks of Prometheus' files succeed", async () => {
     const { folder, run } = createServer();
     const check = readShellBlock("docs/operations.md", "With a Prometheus, Grafana or Loki of your own");
     const { stdout } = await run(check, { cwd: join(folder, "source/compose/monitoring") });

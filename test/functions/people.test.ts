@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { runCliHere } from "../runtime/cli/cli-process.ts";
 import { HTTP_ADMIN_TOKEN, signIn } from "../support/http-test-app.ts";
+import { runCliHere } from "../support/program.ts";
 import { ADA, BOB, BOB_USER, createTeamOptions, toPlainText } from "./telegram/commands/commands-app.ts";
 import { createMessagesApp } from "./telegram/messages-app.ts";
 

@@ -4,9 +4,10 @@ import { schedulesTick } from "../../functions/schedules.ts";
 import { connectRedisStore } from "../../runtime/stores/redis/redis-store.ts";
 import { createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
 import { IS_FULL_RUN } from "../reliability/random-source.ts";
-import { createTempFolder, runCliHere } from "../runtime/cli/cli-process.ts";
 import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+import { runCliHere } from "../support/program.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
+import { createTempFolder } from "../support/temp-folder.ts";
 import type { TestAppOptions } from "../support/test-app.ts";
 import {
   askBySession,

@@ -69,8 +69,7 @@ test("An address may have half of all connections open, and those in use stay; o
   const env = { TRUSTED_PROXIES: proxy.localAddress };
   const { url } = await startProductProcess({ openFiles: OPEN_FILES, env });
   const openStreams = async (sender: Sender) => {
-    const streams = [];
-    for (let i = 0; i < PER_ADDRESS; i += 1) streams.push(await openStream(url, sender));
+    const streams = await Promise.all(Array.from({ length: PER_ADDRESS }, () => openStream(url, sender)));
     expect(streams.map(({ answer }) => answer.slice(0, 15))).toEqual(Array(PER_ADDRESS).fill("HTTP/1.1 200 OK"));
     return streams.map(({ raw }) => raw.socket);
   };

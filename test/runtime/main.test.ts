@@ -1,48 +1,29 @@
-import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Readable } from "node:stream";
-import { expect, onTestFinished, test } from "vitest";
-import { getBuiltProgram } from "../support/built-program.ts";
+import { expect, test } from "vitest";
+import { startProgram, toCommand } from "../support/program.ts";
+import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
-function createFolder(files: Record<string, string> = {}): string {
-  const path = mkdtempSync(join(tmpdir(), "groundcrew-main-"));
-  onTestFinished(() => rmSync(path, { recursive: true }));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
-  return path;
+const SECRETS = "secrets.json";
+
+/** Starts the command line in an empty folder with these files and this environment only. */
+function runMain(env: Record<string, string>, files: Record<string, string | object> = {}) {
+  const cwd = createTempFolder("main");
+  writeFiles(cwd, files);
+  return { cwd, ...startProgram(toCommand("start"), { cwd, env }) };
 }
 
-/** Starts the command line in a temporary folder with this environment only. */
-function runMain(env: Record<string, string>, cwd = createFolder()) {
-  const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", getBuiltProgram("start")],
-    { cwd, env, stdio: ["ignore", "pipe", "pipe"] },
-  );
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const output = { out: "", err: "" };
-  child.stdout.on("data", (data: Buffer) => {
-    output.out += data;
-  });
-  child.stderr.on("data", (data: Buffer) => {
-    output.err += data;
-  });
-  const ended = once(child, "close").then(([code]) => ({ code: Number(code), ...output }));
-  return { child, ended, output };
-}
-
-const refuse = async (env: Record<string, string>, cwd?: string) => {
-  const { code, out, err } = await runMain(env, cwd).ended;
-  expect([code, out]).toEqual([78, ""]);
+const refuse = async (...given: Parameters<typeof runMain>) => {
+  const { exit, out, err } = await runMain(...given).ended;
+  expect([exit, out]).toEqual([78, ""]);
   return err;
 };
 
 test("The command line lists every invalid setting of the environment and of .env, which the environment overrides, and exits with 78", async () => {
-  const cwd = createFolder({ ".env": "PORT=0\nLOG_LEVEL=loud\n# a comment\n" });
-  const err = await refuse({ PLANE_URL: "plane", PORT: "x", ADMIN_TOKEN: "marked token" }, cwd);
+  const files = { ".env": "PORT=0\nLOG_LEVEL=loud\n# a comment\n" };
+  const err = await refuse({ PLANE_URL: "plane", PORT: "x", ADMIN_TOKEN: "marked token" }, files);
   expect(err).toContain("Groundcrew cannot start: 6 settings need attention.");
   for (const name of ["PLANE_URL", "PORT", "ADMIN_TOKEN", "PLANE_API_KEY", "PLANE_WORKSPACE", "LOG_LEVEL"])
     expect(err).toContain(name);
@@ -65,26 +46,25 @@ test("reliability 33: the command line refuses short tokens, placeholders and pa
     expect(err).not.toContain(value);
   }
   const { ADMIN_TOKEN, ...env } = RUNTIME_ENV;
-  const cwd = createFolder();
-  writeFileSync(join(cwd, "secrets.json"), JSON.stringify({ ADMIN_TOKEN: [ADMIN_TOKEN, "7341"] }), { mode: 0o600 });
+  const files = { [SECRETS]: { ADMIN_TOKEN: [ADMIN_TOKEN, "7341"] } };
   const inFile = /ADMIN_TOKEN\n {4}given: {2}a value of \d+ and 4 characters\n {4}wanted: 16 or more/;
-  expect(await refuse({ ...env, SECRETS_FILE: "secrets.json" }, cwd)).toMatch(inFile);
+  expect(await refuse({ ...env, SECRETS_FILE: SECRETS }, files)).toMatch(inFile);
 });
 
 test("The command line takes nothing from a restored connection.env that provision does not write there", async () => {
-  const cwd = createFolder({ "injected.cjs": "require('node:fs').writeFileSync('injected', '');" });
   const { PLANE_WORKSPACE, ...env } = RUNTIME_ENV;
   const lines = [
     ...[`PLANE_WORKSPACE=${PLANE_WORKSPACE}`, "LOCALE=fr", "NODE_OPTIONS=--require=./injected.cjs"],
     ...["LD_PRELOAD=/marked/library.so", "PATH=/marked/programs", "ADMIN_TOKEN=marked-token-of-the-attacker"],
     "$(touch injected)",
   ];
-  writeFileSync(join(cwd, "connection.env"), lines.join("\n"), { mode: 0o600 });
-  const { child, ended, output } = runMain({ ...env, SECRETS_FILE: "secrets.json", STORE_URL: "memory:" }, cwd);
+  const injected = "require('node:fs').writeFileSync('injected', '');";
+  const files = { "injected.cjs": injected, "connection.env": lines.join("\n") };
+  const { cwd, signal, ended, output } = runMain({ ...env, SECRETS_FILE: SECRETS }, files);
   await expect.poll(() => output.out).toContain('"message":"listening"');
-  child.kill("SIGTERM");
-  const { code, out } = await ended;
-  expect(code).toBe(0);
+  signal("SIGTERM");
+  const { exit, out } = await ended;
+  expect(exit).toBe(0);
   const warnings = out.split("\n").filter((line) => line.includes("connection.env"));
   const ignored = "Ignored: NODE_OPTIONS, LD_PRELOAD, PATH, ADMIN_TOKEN, the text in line 7";
   expect(warnings).toEqual([expect.stringContaining(ignored)]);
@@ -94,24 +74,20 @@ test("The command line takes nothing from a restored connection.env that provisi
 
 test("The command line logs its warnings and its URL as JSON lines, reloads SECRETS_FILE, keeps its store from others, and exits with 0 on SIGTERM", async () => {
   const { ADMIN_TOKEN, ...rest } = RUNTIME_ENV;
-  const env = { ...rest, SECRETS_FILE: "secrets.json", STORE_URL: "file:./kept" };
-  const cwd = createFolder();
-  const write = (token: string) =>
-    writeFileSync(join(cwd, "secrets.json"), JSON.stringify({ ADMIN_TOKEN: token }), { mode: 0o600 });
-  write(ADMIN_TOKEN);
-  const { child, ended, output } = runMain(env, cwd);
+  const env = { ...rest, SECRETS_FILE: SECRETS, STORE_URL: "file:./kept" };
+  const { cwd, signal, ended, output } = runMain(env, { [SECRETS]: { ADMIN_TOKEN } });
   await expect.poll(() => output.out).toContain('"message":"listening"');
   const url = /"url":"([^"]+)"/.exec(output.out)?.[1] ?? "";
-  const second = await runMain(env, cwd).ended;
-  expect([second.code, second.out]).toEqual([1, expect.stringContaining('"message":"cannot start"')]);
+  const second = await startProgram(toCommand("start"), { cwd, env }).ended;
+  expect([second.exit, second.out]).toEqual([1, expect.stringContaining('"message":"cannot start"')]);
   const token = "another-admin-token-of-these-tests";
-  write(token);
+  writeFiles(cwd, { [SECRETS]: { ADMIN_TOKEN: token } });
   const readStatus = async () =>
     (await fetch(`${url}/dead-letters`, { headers: { authorization: `Bearer ${token}` } })).status;
   await expect.poll(readStatus).toBe(200);
-  child.kill("SIGTERM");
-  const { code, out, err } = await ended;
-  expect([code, err]).toEqual([0, ""]);
+  signal("SIGTERM");
+  const { exit, out, err } = await ended;
+  expect([exit, err]).toEqual([0, ""]);
   const lines: unknown[] = out
     .trim()
     .split("\n")

@@ -1,5 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Hono } from "hono";
 import { expect, onTestFinished, test } from "vitest";
@@ -10,43 +9,34 @@ import { startRuntime, watchSecrets } from "../../runtime/start-runtime.ts";
 import type { Manifest, Route, Service } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { wait } from "../../shared/time.ts";
-import { postWebhook, RUNTIME_ENV } from "../support/test-runtime.ts";
+import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
+import { createBearerHeaders, postWebhook, RUNTIME_ENV } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 
-const OLD = {
-  admin: "marked-old-admin-token",
-  bridge: "marked-old-bridge-token",
-  webhook: "marked-old-webhook-secret",
-};
-const NEW = {
-  admin: "marked-new-admin-token",
-  bridge: "marked-new-bridge-token",
-  webhook: "marked-new-webhook-secret",
-};
+const createSecrets = (age: string) => ({
+  ...{ admin: `marked-${age}-admin-token`, bridge: `marked-${age}-bridge-token` },
+  webhook: `marked-${age}-webhook-secret`,
+});
+const [OLD, NEW] = [createSecrets("old"), createSecrets("new")];
 const AGENTS = { agents: [{ name: "Imhotep", email: "imhotep@javisi.local.test" }] };
 const RELOADED = "secrets reloaded";
 
 /** Starts a runtime that watches its secrets file; without `PLANE_URL` its Plane does not answer. */
-async function startWithSecretsFile(
-  more: Partial<Manifest> = {},
-  given: Record<string, string> = {},
-  moreSecrets: Record<string, string> = {},
-) {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-reload-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<string, string> = {}) {
+  const folder = createTempFolder("reload");
   const path = join(folder, "secrets.json");
   const secrets: Record<string, string | string[]> = {
     ...{ ADMIN_TOKEN: OLD.admin, AGENT_TOKEN_IMHOTEP: OLD.bridge, PLANE_WEBHOOK_SECRET: OLD.webhook },
-    ...{ PLANE_API_KEY: "marked-plane-key", ...moreSecrets },
+    PLANE_API_KEY: "marked-plane-key",
   };
   /** Replaces the file atomically, as provision does. */
   function write(change: Record<string, string | string[]> | string, mode = 0o600) {
     const text = typeof change === "string" ? change : JSON.stringify(Object.assign(secrets, change));
-    writeFileSync(`${path}.new`, text, { mode });
+    writeFiles(folder, { "secrets.json.new": text }, mode);
     renameSync(`${path}.new`, path);
   }
   write({});
-  writeFileSync(join(folder, "crew.json"), JSON.stringify(AGENTS));
+  writeFiles(folder, { "crew.json": AGENTS });
   const { ADMIN_TOKEN: _, PLANE_API_KEY: __, PLANE_WEBHOOK_SECRET: ___, ...env } = RUNTIME_ENV;
   const environment = { ...env, ...given, SECRETS_FILE: path, GROUNDCREW_CONFIG: join(folder, "crew.json") };
   const readSettings = () => parseSettings(environment, nodeFiles);
@@ -66,9 +56,9 @@ async function startWithSecretsFile(
   return {
     ...{ runtime, url, write, path, lines },
     findLines: (message: string) => lines.filter((line) => String(line["message"]).includes(message)),
-    writeConfig: (config: object) => writeFileSync(environment.GROUNDCREW_CONFIG, JSON.stringify(config)),
+    writeConfig: (config: object) => writeFiles(folder, { "crew.json": config }),
     async requestStatus(token: string, route = "/dead-letters"): Promise<number> {
-      const response = await fetch(url + route, { headers: { authorization: `Bearer ${token}` } });
+      const response = await fetch(url + route, createBearerHeaders(token));
       await response.body?.cancel();
       return response.status;
     },
@@ -84,9 +74,8 @@ test("A secrets file that changes makes new tokens valid beside the old ones, an
   expect(await status(OLD.bridge)).toBe(200);
   write({ AGENT_TOKEN_IMHOTEP: NEW.bridge, ADMIN_TOKEN: NEW.admin });
   await expect.poll(() => status(OLD.bridge)).toBe(401);
-  expect([await status(NEW.bridge), await requestStatus(NEW.admin), await requestStatus(OLD.admin)]).toEqual([
-    200, 200, 401,
-  ]);
+  const statuses = [await status(NEW.bridge), await requestStatus(NEW.admin), await requestStatus(OLD.admin)];
+  expect(statuses).toEqual([200, 200, 401]);
   runtime.deps.log.info("careless", { text: `it is ${NEW.admin}` });
   expect(lines.at(-1)).toMatchObject({ text: "it is [secret]" });
   expect(JSON.stringify(lines)).not.toContain("marked-");
@@ -113,7 +102,7 @@ test("A secrets file that changes loses no webhook: while two secrets are valid,
 test("RECUR-01 a settings file that changes replaces the schedules, and a wrong one changes nothing and is refused with its place", async () => {
   const { url, writeConfig, findLines } = await startWithSecretsFile();
   const listNames = async () => {
-    const response = await fetch(`${url}/api/schedules`, { headers: { authorization: `Bearer ${OLD.admin}` } });
+    const response = await fetch(`${url}/api/schedules`, createBearerHeaders(OLD.admin));
     const schema = z.object({ schedules: z.array(z.object({ name: z.string() })) });
     return schema.parse(await response.json()).schedules.map(({ name }) => name);
   };

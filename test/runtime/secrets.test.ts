@@ -1,13 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { nodeFiles } from "../../runtime/node/files.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
+import { serveLocally } from "../support/local-server.ts";
+import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
+import { createBearerHeaders } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 
 const MARKED_SECRETS = {
@@ -21,26 +21,18 @@ const FORWARD = `whsec_markedsecretforward${"A".repeat(21)}`;
 const MARK = /marked-?secret/;
 
 /** Starts a server that refuses every request and repeats its content, including secrets. */
-async function startEchoingServer(status: number): Promise<string> {
-  const server = createServer((request, response) => {
+const startEchoingServer = (status: number) =>
+  serveLocally((request, response) => {
     const repeated = JSON.stringify({ ...request.headers, url: request.url });
     response.writeHead(status, { "content-type": "application/json" });
     const body = { ok: false, error_code: status, description: repeated, detail: repeated, error: repeated };
     response.end(JSON.stringify(body));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 test("Five marked secrets in the settings (reliability 21): appear in no log line, response, metric or stored value, even when Plane and Telegram repeat them", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-secrets-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = createTempFolder("secrets");
   const forward = [{ url: "http://127.0.0.1:1/", secret: FORWARD }];
-  writeFileSync(join(folder, "crew.json"), JSON.stringify({ forward }));
+  writeFiles(folder, { "crew.json": { forward } });
   const parsed = parseSettings(
     {
       ...{ ...MARKED_SECRETS, PORT: "0", METRICS_PORT: "0", LOG_LEVEL: "debug", STORE_URL: `file:${folder}` },
@@ -61,12 +53,11 @@ test("Five marked secrets in the settings (reliability 21): appear in no log lin
     const response = await fetch(path, init);
     answers.push(JSON.stringify([...response.headers]), await response.text());
   };
-  const toAuthorization = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
-  const admin = toAuthorization(MARKED_SECRETS.ADMIN_TOKEN);
+  const admin = createBearerHeaders(MARKED_SECRETS.ADMIN_TOKEN);
   const body = JSON.stringify({ event: "issue", data: { id: "1" } });
   for (const secret of [MARKED_SECRETS.PLANE_WEBHOOK_SECRET, MARKED_SECRETS.ADMIN_TOKEN])
     await ask(`${url}/webhooks/plane`, { method: "POST", body, headers: createWebhookHeaders(body, secret) });
-  await ask(`${url}/ticks/poll`, { method: "POST", ...toAuthorization(MARKED_SECRETS.TICK_TOKEN) });
+  await ask(`${url}/ticks/poll`, { method: "POST", ...createBearerHeaders(MARKED_SECRETS.TICK_TOKEN) });
   await ask(`${url}/ticks/${MARKED_SECRETS.TICK_TOKEN}`, { method: "POST", ...admin });
   for (const path of [`dead-letters?x=${MARKED_SECRETS.ADMIN_TOKEN}`, MARKED_SECRETS.ADMIN_TOKEN, "dead-letters"])
     await ask(`${url}/${path}`, admin);

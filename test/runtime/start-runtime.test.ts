@@ -27,10 +27,8 @@ test("Stopping the runtime answers open requests, takes no new ones, waits for n
   };
   const route: Route = { path: "/slow", access: "public", app: () => new Hono().get("/", answer) };
   const countForcedCloses = watchForcedCloses();
-  const { url, stop, store } = await startTestRuntime({
-    manifest: { ...NOTHING, routes: [route] },
-    overrides: { wait: waitWithoutStopLimit },
-  });
+  const manifest = { ...NOTHING, routes: [route] };
+  const { url, stop, store } = await startTestRuntime({ manifest, overrides: { wait: waitWithoutStopLimit } });
   const idle = await openConnection(url);
   const answered = fetch(`${url}/slow`).then((response) => response.text());
   await expect.poll(() => begun).toBe(true);
@@ -61,9 +59,8 @@ test.each([
     };
     const tick = createTick(() => run("tick").then(() => ({})));
     const worker = createWorker(() => run("job").then(() => ({ done: true })));
-    const { url, stop, deps } = await startTestRuntime({
-      manifest: { ...NOTHING, ticks: [tick], jobHandlers: [worker] },
-    });
+    const manifest = { ...NOTHING, ticks: [tick], jobHandlers: [worker] };
+    const { url, stop, deps } = await startTestRuntime({ manifest });
     for (const id of ["first", "second"]) await postWebhook(url, JSON.stringify({ event: "issue", data: { id } }));
     void deps.ticks.runNow("cycles");
     await expect.poll(() => begun.toSorted()).toEqual(["job", "tick"]);

@@ -1,5 +1,3 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -8,16 +6,13 @@ import { startRuntime } from "../../runtime/start-runtime.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
 import { STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
 import { VERSION } from "../../shared/version.ts";
-import { getBuiltProgram } from "../support/built-program.ts";
+import { startProgram, toCommand } from "../support/program.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { createTestSettings } from "../support/settings.ts";
+import { createTempFolder } from "../support/temp-folder.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
-function createStoreUrl(): string {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-format-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return `file:${folder}`;
-}
+const createStoreUrl = () => `file:${createTempFolder("format")}`;
 
 const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [], requestKinds: {} };
 
@@ -41,10 +36,9 @@ test("a store that a later version has used is refused and left unchanged; the c
   await store.commit({ put: [{ key: STORE_FORMAT_KEY, value: later }] });
   await store.close();
   await expect(start(url)).rejects.toThrow(/last used by Groundcrew 9\.8\.7.*Start 9\.8\.7 or a later version/);
-  const program = ["--disable-warning=ExperimentalWarning", getBuiltProgram("start")];
   const env = { ...RUNTIME_ENV, STORE_URL: url };
-  const { status, stdout } = spawnSync(process.execPath, program, { cwd: tmpdir(), env, encoding: "utf8" });
-  expect([status, stdout]).toEqual([78, expect.stringContaining("restore a backup from before the upgrade")]);
+  const { exit, out } = await startProgram(toCommand("start"), { cwd: tmpdir(), env }).ended;
+  expect([exit, out]).toEqual([78, expect.stringContaining("restore a backup from before the upgrade")]);
   expect(await readFormat(url)).toEqual(later);
 });
 

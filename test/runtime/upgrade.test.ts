@@ -1,9 +1,6 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { VERSION } from "../../shared/version.ts";
 import { findDuplicated, findMissing, readCompletions } from "../reliability/completions.ts";
 import {
@@ -13,14 +10,13 @@ import {
   startSimulators,
   toItemKey,
 } from "../reliability/simulators.ts";
-import { getBuiltProgram } from "../support/built-program.ts";
+import { installBuild, startProgram } from "../support/program.ts";
 import { findFreePort } from "../support/redis-server.ts";
+import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
 
-/** Copies the build as it is installed, with another number of the version where one is given. */
-function installBuild(root: string, version: string): string {
-  const folder = join(root, version);
-  cpSync(join(getBuiltProgram("start"), ".."), join(folder, "dist"), { recursive: true });
-  cpSync("package.json", join(folder, "package.json"));
+/** Installs the build as that of another version. */
+function installVersion(version: string): string {
+  const folder = installBuild();
   const stated = new RegExp(`(["'\`])${VERSION.replaceAll(".", "[.]")}\\1`, "g");
   const files = globSync(join(folder, "dist/**/*.js")).filter((file) => stated.test(readFileSync(file, "utf8")));
   expect(files).not.toEqual([]);
@@ -29,8 +25,7 @@ function installBuild(root: string, version: string): string {
 }
 
 test("INFRA-06 A release is replaced by the next one and comes back: both go on with one store, and nothing is lost or sent twice", async () => {
-  const root = mkdtempSync(join(tmpdir(), "groundcrew-upgrade-"));
-  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  const root = createTempFolder("upgrade");
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
   const project = simulators.addProject();
   const items = simulators.addItems(project, 6);
@@ -39,20 +34,16 @@ test("INFRA-06 A release is replaced by the next one and comes back: both go on 
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
   const headers = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}` };
-  const config = { notifications: [{ events: ["completed"] }] };
-  writeFileSync(join(root, "config.json"), JSON.stringify(config), { mode: 0o600 });
-  const { PATH = "" } = process.env;
+  writeFiles(root, { "config.json": { notifications: [{ events: ["completed"] }] } });
   const paths = { STORE_URL: `file:${root}/store`, GROUNDCREW_CONFIG: `${root}/config.json` };
-  const env = { PATH, ...simulators.env, ...paths, PORT: String(port) };
+  const env = { ...simulators.env, ...paths, PORT: String(port) };
 
   let shown = 0;
   /** Runs one build until it is stopped as Docker stops it; completes two items and repeats the webhook before. */
   async function run(version: string, completed: typeof items, repeated: string | undefined): Promise<string> {
-    const folder = installBuild(root, version);
-    const program = ["--disable-warning=ExperimentalWarning", "dist/start.js"];
-    const child = spawn(process.execPath, program, { cwd: folder, env, stdio: ["ignore", "ignore", "inherit"] });
-    onTestFinished(() => void child.kill("SIGKILL"));
-    const exited = once(child, "exit");
+    const cwd = installVersion(version);
+    const program = [process.execPath, "--disable-warning=ExperimentalWarning", "dist/start.js"];
+    const { signal, ended } = startProgram(program, { cwd, env });
     const health = async () => {
       const answer = await fetch(`${url}/health`, { headers }).catch(() => undefined);
       return answer?.ok ? ((await answer.json()) as { version: string }) : undefined;
@@ -68,9 +59,8 @@ test("INFRA-06 A release is replaced by the next one and comes back: both go on 
     shown += completed.length;
     const countShown = () => readCompletions(simulators.telegram, SIMULATED_CHAT).total;
     await expect.poll(countShown, { timeout: 60_000 }).toBe(shown);
-    child.kill("SIGTERM");
-    expect(await exited).toEqual([0, null]);
-    rmSync(folder, { recursive: true });
+    signal("SIGTERM");
+    expect(await ended).toMatchObject({ exit: 0, err: "" });
     return bodies.at(-1) ?? "";
   }
 

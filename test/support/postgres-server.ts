@@ -31,15 +31,24 @@ export async function startPostgres() {
   runProgram("initdb", "-U", "admin", `--pwfile=${folder}/password`, "-A", "scram-sha-256", "--no-sync");
   const options = `-c listen_addresses=127.0.0.1 -c port=${admin.PGPORT} -c unix_socket_directories= -c fsync=off`;
   runProgram("pg_ctl", "-w", "-l", join(folder, "log"), "-o", options, "start");
+  /** Runs a statement as the administrator, or as these variables say; returns unaligned rows. */
+  const query = (sql: string, env: Record<string, string> = {}) =>
+    execFileSync(join(POSTGRES_PROGRAMS, "psql"), ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql], {
+      env: { PGDATABASE: "postgres", ...admin, ...env },
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    }).trim();
   return {
     admin,
-    /** Runs a statement as the administrator, or as these variables say; returns unaligned rows. */
-    query: (sql: string, env: Record<string, string> = {}) =>
-      execFileSync(join(POSTGRES_PROGRAMS, "psql"), ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql], {
-        env: { PGDATABASE: "postgres", ...admin, ...env },
-        encoding: "utf8",
-        stdio: ["ignore", "pipe", "pipe"],
-      }).trim(),
+    query,
+    /** Creates the database of Plane and its user; returns the user's variables and the address. */
+    createPlaneDatabase(password = "plane") {
+      query(`CREATE ROLE plane LOGIN PASSWORD '${password}'`);
+      query("CREATE DATABASE plane_production OWNER plane");
+      const account = { PGUSER: "plane", PGPASSWORD: password, PGDATABASE: "plane_production" };
+      const url = `postgresql://plane:${encodeURIComponent(password)}@127.0.0.1:${admin.PGPORT}/plane_production`;
+      return { account, url };
+    },
     stop: () => {
       runProgram("pg_ctl", "-m", "immediate", "stop");
       rmSync(folder, { recursive: true, force: true });

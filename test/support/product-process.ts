@@ -1,11 +1,9 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import type { Readable } from "node:stream";
-import { expect, onTestFinished } from "vitest";
+import { expect } from "vitest";
 import { START_FLAGS } from "../../bench/start-flags.ts";
 import { getBuiltProgram } from "./built-program.ts";
-import { createTestFolder } from "./test-folder.ts";
+import { startProgram } from "./program.ts";
+import { createTempFolder } from "./temp-folder.ts";
 import { RUNTIME_ENV } from "./test-runtime.ts";
 
 interface ProductProcessOptions {
@@ -16,24 +14,15 @@ interface ProductProcessOptions {
 
 /** Starts the product as a process with the flags of `npm start`; resolves once it listens. It is killed after the test. */
 export async function startProductProcess({ openFiles, env }: ProductProcessOptions = {}) {
-  const cwd = createTestFolder("process");
   const command = `${openFiles === undefined ? "" : `ulimit -n ${openFiles}; `}exec "$0" "$@"`;
-  const child: ChildProcessByStdio<null, Readable, null> = spawn(
-    "bash",
-    ["-c", command, process.execPath, ...START_FLAGS, getBuiltProgram("start")],
-    { cwd, env: { ...RUNTIME_ENV, STORE_URL: "file:./kept", ...env }, stdio: ["ignore", "pipe", "inherit"] },
-  );
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await once(child, "close");
+  const words = ["bash", "-c", command, process.execPath, ...START_FLAGS, getBuiltProgram("start")];
+  const { child, output } = startProgram(words, {
+    cwd: createTempFolder("process"),
+    env: { ...RUNTIME_ENV, STORE_URL: "file:./kept", ...env },
   });
-  let out = "";
-  child.stdout.on("data", (data: Buffer) => {
-    out += data;
-  });
-  await expect.poll(() => out, { timeout: 40_000 }).toContain('"message":"listening"');
+  await expect.poll(() => output.out, { timeout: 40_000 }).toContain('"message":"listening"');
   return {
-    url: /"url":"([^"]+)"/.exec(out)?.[1] ?? "",
+    url: /"url":"([^"]+)"/.exec(output.out)?.[1] ?? "",
     /** Memory of the process in bytes: now, and the most it has had since the start. */
     readMemory() {
       const status = readFileSync(`/proc/${child.pid}/status`, "utf8");

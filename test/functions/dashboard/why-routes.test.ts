@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { runCliHere } from "../../runtime/cli/cli-process.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
+import { runCliHere } from "../../support/program.ts";
 import { createWakeSetup } from "../wake/wake-setup.ts";
 
 async function createWhySetup() {

@@ -1,44 +1,26 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../../runtime/stores/open-store.ts";
-import { claimStoreFormat, STORE_FORMAT } from "../../../shared/store/store-format.ts";
-import { getBuiltProgram } from "../../support/built-program.ts";
-import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
+import { STORE_FORMAT } from "../../../shared/store/store-format.ts";
+import { startProgram, toCommand } from "../../support/program.ts";
+import { writeScripts } from "../../support/temp-folder.ts";
+import { type BackupMachine, createBackupMachine, fillStore } from "./backup-machine.ts";
 
 const SECRET = /marked-secret/;
 
 /** Puts programs that stand in for real ones on the path, before all others. */
 function addPrograms(machine: BackupMachine, programs: Record<string, string>): Record<string, string> {
-  mkdirSync(join(machine.folder, "bin"), { recursive: true });
-  for (const [name, body] of Object.entries(programs)) {
-    writeFileSync(join(machine.folder, "bin", name), `#!/bin/sh\n${body}\n`);
-    chmodSync(join(machine.folder, "bin", name), 0o755);
-  }
+  writeScripts(join(machine.folder, "bin"), programs);
   return { PATH: `${join(machine.folder, "bin")}:${process.env["PATH"]}` };
 }
 
-async function createStore({ folder }: BackupMachine) {
-  const store = await openStore(`file:${folder}/data`, { prefix: "groundcrew" });
-  await claimStoreFormat(store);
-  await store.commit({
+const createStore = ({ folder }: BackupMachine) =>
+  fillStore(`file:${folder}/data`, {
     put: [{ key: "decision:1", value: 1, sets: ["decisions"] }],
     jobs: [{ id: "1", queue: "outbox", lane: "a", body: {} }],
   });
-  await store.close();
-}
 
 /** What compose/backup writes to the command: the dump, and a line that says that it is whole. */
 const endDump = (dump: Buffer) => Buffer.concat([dump, Buffer.from("\ngroundcrew: end of dump\n")]);
@@ -62,9 +44,9 @@ test("INFRA-05 restore --print writes a file of the backup byte by byte and chan
   expect(made.exit, made.err).toBe(0);
   const { name, backup } = JSON.parse(made.out);
   const before = listFiles(machine);
-  const flags = ["--disable-warning=ExperimentalWarning", getBuiltProgram("cli")];
+  const [program = "", ...args] = toCommand("cli", "restore", name, "--print", "database");
   const options = { cwd: machine.folder, env: { PATH: process.env["PATH"], ...machine.env } };
-  const printed = execFileSync(process.execPath, [...flags, "restore", name, "--print", "database"], options);
+  const printed = execFileSync(program, args, options);
   expect([printed.equals(readFileSync(join(backup, "database.dump"))), printed.equals(dump)]).toEqual([true, true]);
   const settings = await machine.run(["restore", name, "--print", "settings"]);
   expect([settings.exit, settings.out]).toEqual([0, "DOMAIN=javisi.test\nPASSWORD='a b'\n"]);
@@ -90,11 +72,8 @@ test("INFRA-05 A backup is for its owner only, names what it contains, and no se
   const { exit, out, err } = await machine.runHere(["backup", "--json"]);
   expect(exit, err).toBe(0);
   const result = JSON.parse(out);
-  expect(result).toMatchObject({
-    parts: ["store", "uploads", "secrets"],
-    files: 5,
-    skipped: [join(machine.folder, "uploads/link")],
-  });
+  const skipped = [join(machine.folder, "uploads/link")];
+  expect(result).toMatchObject({ parts: ["store", "uploads", "secrets"], files: 5, skipped });
   expect(out + err).not.toMatch(SECRET);
   for (const entry of readdirSync(machine.backups, { recursive: true, withFileTypes: true })) {
     const mode = statSync(join(entry.parentPath, entry.name)).mode & 0o777;
@@ -138,17 +117,10 @@ test("Restored secrets and uploads are those of the backup; what was there is mo
 test("A run that is killed leaves no backup and no lock, and the next run removes what it left", async () => {
   const machine = createBackupMachine({ BACKUP_DATABASE_URL: "postgresql://plane:marked-secret@127.0.0.1:1/plane" });
   const path = addPrograms(machine, { pg_dump: `echo PGDMP; touch ${machine.folder}/dumping; exec sleep 600` });
-  const cli = [getBuiltProgram("cli"), "backup"];
-  const child: ChildProcess = spawn(process.execPath, cli, {
-    cwd: machine.folder,
-    env: { ...machine.env, ...path },
-    stdio: "ignore",
-    detached: true,
-  });
+  const env = { ...machine.env, ...path };
+  const { kill } = startProgram(toCommand("cli", "backup"), { cwd: machine.folder, env, isGroup: true });
   await expect.poll(() => existsSync(join(machine.folder, "dumping")), { timeout: 60_000 }).toBe(true);
-  const exited = once(child, "exit");
-  process.kill(-(child.pid ?? 0), "SIGKILL");
-  await exited;
+  await kill();
   expect(readdirSync(machine.backups).filter((name) => name.startsWith(".partial-"))).toHaveLength(1);
   expect(machine.listBackups()).toEqual([]);
   const refused = await machine.runHere(["restore", "latest", "--yes"]);
@@ -184,14 +156,9 @@ test("A disk that is full leaves no backup, and earlier ones stay", async () => 
   renameSync(join(machine.backups, name), join(machine.backups, "2026-01-01T03-00-00Z"));
   machine.write("uploads/large", "x".repeat(2_000_000));
   // Beyond this size every write fails, as on a full disk.
-  const command = `ulimit -f 1000; exec ${process.execPath} ${getBuiltProgram("cli")} backup`;
-  const options = {
-    cwd: machine.folder,
-    env: { ...machine.env, PATH: process.env["PATH"] },
-    encoding: "utf8",
-  } as const;
-  const { status, stderr } = spawnSync("sh", ["-c", command], options);
-  expect([status, stderr]).toEqual([1, expect.stringContaining("No backup was made")]);
+  const limited = ["sh", "-c", `ulimit -f 1000; exec "$0" "$@"`, ...toCommand("cli", "backup")];
+  const { exit, err } = await startProgram(limited, { cwd: machine.folder, env: machine.env }).ended;
+  expect([exit, err]).toEqual([1, expect.stringContaining("No backup was made")]);
   expect(readdirSync(machine.backups)).toEqual([".lock", "2026-01-01T03-00-00Z"]);
 }, 60_000);
 
@@ -207,11 +174,8 @@ test("BACKUP_AFTER gets the backup's path without a shell and without Groundcrew
   expect(exit, err).toBe(0);
   const [name = ""] = machine.listBackups();
   const text = machine.read("sent");
-  expect(text.split("\n").slice(0, 3)).toEqual([
-    "copy",
-    join(machine.backups, name),
-    `remote:${machine.backups}/${name};id`,
-  ]);
+  const words = ["copy", join(machine.backups, name), `remote:${machine.backups}/${name};id`];
+  expect(text.split("\n").slice(0, 3)).toEqual(words);
   expect(text).toContain("RCLONE_CONFIG=theirs");
   expect(text).not.toMatch(SECRET);
   expect(text).not.toContain("BACKUP_AFTER");

@@ -1,7 +1,5 @@
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFile } from "node:child_process";
+import { readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
@@ -12,10 +10,11 @@ import {
   startSimulators,
   toItemKey,
 } from "../../reliability/simulators.ts";
-import { getBuiltProgram } from "../../support/built-program.ts";
 import { hasProgram } from "../../support/has-program.ts";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres } from "../../support/postgres-server.ts";
+import { installBuild, startProgram } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
+import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
 
 const FULL = Boolean(process.env["FULL"]);
 const LIMIT_MS = 400_000;
@@ -37,22 +36,10 @@ function findCommand(program: string): string {
   return command;
 }
 
-/** A folder with an installed build, as `npm ci` leaves it. */
-function install(): string {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-machine-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  cpSync(dirname(getBuiltProgram("start")), join(folder, "dist"), { recursive: true });
-  cpSync("package.json", join(folder, "package.json"));
-  return folder;
-}
-
 async function createDatabase() {
   const postgres = await startPostgres();
   onTestFinished(() => postgres.stop());
-  const account = { PGUSER: "plane", PGPASSWORD: "plane", PGDATABASE: "plane_production" };
-  postgres.query("CREATE ROLE plane LOGIN PASSWORD 'plane'");
-  postgres.query("CREATE DATABASE plane_production OWNER plane");
-  const url = `postgresql://plane:plane@127.0.0.1:${postgres.admin.PGPORT}/plane_production`;
+  const { account, url } = postgres.createPlaneDatabase();
   return { url, query: (sql: string) => postgres.query(sql, account) };
 }
 
@@ -68,17 +55,14 @@ test.skipIf(!FULL || !hasPostgres() || !hasProgram("restic"))(
     const headers = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}` };
     const request = (path: string, init: RequestInit = {}) =>
       fetch(`http://127.0.0.1:${port}${path}`, { ...init, headers: { ...headers, ...init.headers } });
-    const repository = mkdtempSync(join(tmpdir(), "groundcrew-restic-"));
-    onTestFinished(() => rmSync(repository, { recursive: true, force: true }));
+    const repository = createTempFolder("restic");
     const PATH = [dirname(process.execPath), POSTGRES_PROGRAMS, process.env["PATH"]].join(":");
     const shell = (cwd: string, command: string, env: Record<string, string> = {}) =>
       execute("sh", ["-euc", command], { cwd, env: { PATH, HOME: cwd, RESTIC_PASSWORD: "secret", ...env } });
 
     /** `npm start`; resolves when it is healthy. */
     async function start(cwd: string) {
-      const child = spawn("npm", ["start", "--silent"], { cwd, env: { PATH, HOME: cwd }, stdio: "ignore" });
-      const exited = once(child, "exit");
-      onTestFinished(() => void child.kill("SIGKILL"));
+      const product = startProgram(["npm", "start", "--silent"], { cwd, env: { PATH, HOME: cwd } });
       const isHealthy = () =>
         request("/health").then(
           ({ ok }) => ok,
@@ -86,8 +70,8 @@ test.skipIf(!FULL || !hasPostgres() || !hasProgram("restic"))(
         );
       await expect.poll(isHealthy, { timeout: STEP_MS }).toBe(true);
       return async () => {
-        child.kill("SIGTERM");
-        await exited;
+        product.signal("SIGTERM");
+        await product.exited;
       };
     }
 
@@ -102,13 +86,11 @@ test.skipIf(!FULL || !hasPostgres() || !hasProgram("restic"))(
     }
 
     // The first machine, with a Plane, uploads and history, and its backup in restic.
-    const [machine, first] = [install(), await createDatabase()];
+    const [machine, first] = [installBuild(), await createDatabase()];
     first.query(
       `CREATE TABLE issues AS SELECT i AS id, 'Ticket ' || i AS name, md5(i::text) AS body FROM generate_series(1, ${ROWS}) i`,
     );
     const digest = first.query(DIGEST);
-    mkdirSync(join(machine, "uploads"));
-    writeFileSync(join(machine, "uploads/picture.png"), Buffer.alloc(UPLOAD_BYTES, "pixel"));
     const settings = {
       ...simulators.env,
       PORT: String(port),
@@ -118,7 +100,7 @@ test.skipIf(!FULL || !hasPostgres() || !hasProgram("restic"))(
       BACKUP_AFTER: `${join(machine, "dist/files/runtime/backup/send-to-restic")} {backup} --repo ${repository}`,
     };
     const lines = Object.entries(settings).map(([name, value]) => `${name}='${value}'\n`);
-    writeFileSync(join(machine, ".env"), lines.join(""), { mode: 0o600 });
+    writeFiles(machine, { ".env": lines.join(""), "uploads/picture.png": Buffer.alloc(UPLOAD_BYTES, "pixel") });
     await shell(machine, `restic init --quiet --repo ${repository}`);
     const stop = await start(machine);
     expect((await request("/ticks/poll", { method: "POST" })).status).toBe(200);
@@ -128,7 +110,7 @@ test.skipIf(!FULL || !hasPostgres() || !hasProgram("restic"))(
     rmSync(machine, { recursive: true });
 
     // The second one has nothing but an installation and an empty database.
-    const [empty, second] = [install(), await createDatabase()];
+    const [empty, second] = [installBuild(), await createDatabase()];
     const began = performance.now();
     await shell(empty, findCommand("restic").replace("…", repository).replace(PLACE, join(empty, "restored")));
     const [name = ""] = (await shell(join(empty, "restored"), "ls")).stdout.trim().split("\n");

@@ -1,33 +1,31 @@
-import { appendFileSync, cpSync, renameSync, symlinkSync } from "node:fs";
+import { appendFileSync, cpSync, readFileSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BACKUP_FORMAT } from "../../../runtime/backup/manifest.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
-import { claimStoreFormat } from "../../../shared/store/store-format.ts";
-import { type BackupMachine, createBackupMachine, describeTree } from "./backup-machine.ts";
-import { changeStore, editManifest, forgeChecksums, hash, readBytes, smuggle } from "./damaged-backup.ts";
+import { type BackupMachine, createBackupMachine, describeTree, fillStore } from "./backup-machine.ts";
+import { changeStore, editManifest, hash, readManifest, smuggle } from "./damaged-backup.ts";
 
 /** A machine with a backup of everything but a database. */
 async function createSavedMachine() {
   const machine = createBackupMachine({}, afterAll);
-  const store = await openStore(`file:${machine.folder}/data`, { prefix: "groundcrew" });
-  await claimStoreFormat(store);
-  await store.commit({ put: [{ key: "decision:1", value: { text: "kept" }, sets: ["decisions"] }] });
-  await store.close();
+  const put = [{ key: "decision:1", value: { text: "kept" }, sets: ["decisions"] }];
+  await fillStore(`file:${machine.folder}/data`, { put });
   const saved = await machine.runHere(["backup"]);
   expect(saved.exit, saved.err).toBe(0);
   const [name = ""] = machine.listBackups();
   return { machine, backup: join(machine.backups, name), name };
 }
 
+const PICTURE = "uploads/bucket/picture.png";
+const TRIGGER =
+  "CREATE TRIGGER x AFTER DELETE ON record BEGIN INSERT INTO record VALUES ('decision:x', '1', 1, NULL); END";
+const OTHER = { url: "https://work.example.com", workspace: "other" };
+
 type Refusal = [title: string, damage: (backup: string) => void, reason: RegExp];
 
 const REFUSALS: Refusal[] = [
-  [
-    "a changed file",
-    (backup) => appendFileSync(join(backup, "uploads/bucket/picture.png"), "!"),
-    /picture\.png was changed/,
-  ],
+  ["a changed file", (backup) => appendFileSync(join(backup, PICTURE), "!"), /picture\.png was changed/],
   ["a symbolic link", (backup) => symlinkSync("/etc/passwd", join(backup, "uploads/link")), /uploads\/link is a link/],
   [
     "a folder that is a link",
@@ -45,36 +43,15 @@ const REFUSALS: Refusal[] = [
       `the path ${path}`,
       (backup) => {
         appendFileSync(join(backup, "SHA256SUMS"), `${"0".repeat(64)}  ${path}\n`);
-        editManifest(backup, (manifest) => {
-          manifest["checksums"] = hash(readBytes(join(backup, "SHA256SUMS")));
-          manifest["files"] = Number(manifest["files"]) + 1;
-        });
+        const checksums = hash(readFileSync(join(backup, "SHA256SUMS")));
+        editManifest(backup, { checksums, files: readManifest(backup).files + 1 });
       },
       /Line \d+ is not valid/,
     ],
   ),
-  [
-    "a later format",
-    (backup) => editManifest(backup, (manifest) => (manifest["format"] = BACKUP_FORMAT + 1)),
-    /later format \(4\)/,
-  ],
-  [
-    "a store with triggers",
-    (backup) => {
-      changeStore(
-        backup,
-        "CREATE TRIGGER x AFTER DELETE ON record BEGIN INSERT INTO record VALUES ('decision:x', '1', 1, NULL); END",
-      );
-      forgeChecksums(backup);
-    },
-    /triggers or views/,
-  ],
-  [
-    "another workspace",
-    (backup) =>
-      editManifest(backup, (manifest) => (manifest["plane"] = { url: "https://work.example.com", workspace: "other" })),
-    /workspace other.*this installation uses/s,
-  ],
+  ["a later format", (backup) => editManifest(backup, { format: BACKUP_FORMAT + 1 }), /later format \(4\)/],
+  ["a store with triggers", (backup) => changeStore(backup, TRIGGER), /triggers or views/],
+  ["another workspace", (backup) => editManifest(backup, { plane: OTHER }), /workspace other.*this installation uses/s],
 ];
 
 describe("INFRA-05 restore", () => {

@@ -11,8 +11,8 @@ import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { SIMULATED_CHAT, toItemKey } from "../../reliability/simulators.ts";
 import { type SpawnedRuntime, spawnWithItems } from "../../reliability/spawned-runtime.ts";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from "../../support/postgres-server.ts";
+import { runCli } from "../../support/program.ts";
 import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
-import { runGroundcrew } from "./backup-machine.ts";
 
 /** Rows of Plane's database, and items whose webhooks arrive while the backup is made. */
 const [ROWS, ITEMS] = [200_000, 600];
@@ -20,9 +20,7 @@ const WAIT = { timeout: 60_000, interval: 5 };
 const DIGEST = "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY id)) FROM issues t";
 
 function fillDatabase(postgres: TestPostgres) {
-  postgres.query("CREATE ROLE plane LOGIN PASSWORD 'p@ss:/word'");
-  postgres.query("CREATE DATABASE plane_production OWNER plane");
-  const account = { PGDATABASE: "plane_production", PGUSER: "plane", PGPASSWORD: "p@ss:/word" };
+  const { account, url } = postgres.createPlaneDatabase("p@ss:/word");
   postgres.query(
     `CREATE TABLE issues (id int PRIMARY KEY, name text NOT NULL, body jsonb);
      CREATE SEQUENCE numbers; SELECT setval('numbers', 42);
@@ -30,7 +28,6 @@ function fillDatabase(postgres: TestPostgres) {
        FROM generate_series(1, ${ROWS}) i`,
     account,
   );
-  const url = `postgresql://plane:${encodeURIComponent("p@ss:/word")}@127.0.0.1:${postgres.admin.PGPORT}/plane_production`;
   return { url, query: (sql: string) => postgres.query(sql, account) };
 }
 
@@ -74,7 +71,7 @@ async function checkRestoreOfEverything(
     BACKUP_DATABASE_URL: database.url,
     BACKUP_FOLDER: join(runtime.folder, "backups"),
   };
-  const groundcrew = (...args: string[]) => runGroundcrew(args, { cwd: runtime.folder, env });
+  const groundcrew = (...args: string[]) => runCli(args, { cwd: runtime.folder, env });
   const listTexts = (from = 0) =>
     telegram
       .chat(SIMULATED_CHAT)

@@ -6,12 +6,11 @@ import { manifest as productManifest } from "../../../functions/index.ts";
 import { noticesTick } from "../../../functions/notices.ts";
 import { isTestDue } from "../../../runtime/backup/restore-backup.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
-import { claimStoreFormat } from "../../../shared/store/store-format.ts";
 import { DAY, HOUR, type Ms } from "../../../shared/time.ts";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres } from "../../support/postgres-server.ts";
 import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
-import { type BackupMachine, createBackupMachine, describeTree } from "./backup-machine.ts";
+import { type BackupMachine, createBackupMachine, describeTree, fillStore } from "./backup-machine.ts";
 
 const RECORD = ".last-test.json";
 
@@ -79,10 +78,9 @@ test.skipIf(!hasRedisServer())(
     onTestFinished(() => redis.disconnect());
     const machine = createBackupMachine({ STORE_URL: server.url });
     const job = { id: "job:1", queue: "outbox", lane: "chat", body: 1 } as const;
-    const store = await openStore(server.url, { prefix: "groundcrew" });
-    await claimStoreFormat(store);
     const lasting = { key: "decision:1", value: { text: "é" }, sets: ["decisions"], expires: HOUR };
-    await store.commit({ put: [lasting, { key: "item:1", value: 1 }], jobs: [job] });
+    await fillStore(server.url, { put: [lasting, { key: "item:1", value: 1 }], jobs: [job] });
+    const store = await openStore(server.url, { prefix: "groundcrew" });
     for (const taken of await store.take("outbox", HOUR, 1)) await store.acknowledge(taken, { done: true });
     await store.close();
     expect((await machine.runHere(["backup"])).exit).toBe(0);
@@ -115,13 +113,11 @@ test.skipIf(!process.env["FULL"] || !hasPostgres())(
   async () => {
     const postgres = await startPostgres();
     onTestFinished(() => postgres.stop());
-    const account = { PGUSER: "plane", PGPASSWORD: "plane", PGDATABASE: "plane_production" };
-    postgres.query("CREATE ROLE plane LOGIN PASSWORD 'plane'");
-    postgres.query("CREATE DATABASE plane_production OWNER plane");
+    const { account, url } = postgres.createPlaneDatabase();
     postgres.query("CREATE TABLE issues AS SELECT i AS id FROM generate_series(1, 500) i", account);
     const backUp = async () => {
       const machine = createBackupMachine({
-        BACKUP_DATABASE_URL: `postgresql://plane:plane@127.0.0.1:${postgres.admin.PGPORT}/plane_production`,
+        BACKUP_DATABASE_URL: url,
         PATH: `${POSTGRES_PROGRAMS}:${process.env["PATH"]}`,
       });
       expect((await machine.runHere(["backup"])).exit).toBe(0);

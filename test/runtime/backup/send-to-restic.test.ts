@@ -5,10 +5,9 @@ import { describe, expect, test } from "vitest";
 import { formatBackupName } from "../../../runtime/backup/manifest.ts";
 import { findExpiredBackups } from "../../../runtime/backup/stored-backups.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
-import { claimStoreFormat } from "../../../shared/store/store-format.ts";
 import { DAY } from "../../../shared/time.ts";
 import { hasProgram } from "../../support/has-program.ts";
-import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
+import { type BackupMachine, createBackupMachine, fillStore } from "./backup-machine.ts";
 
 const FULL = Boolean(process.env["FULL"]);
 const SEND = resolve("runtime/backup/send-to-restic");
@@ -36,17 +35,11 @@ function createRepository({ folder, env }: BackupMachine) {
   };
 }
 
-async function createStore({ folder }: BackupMachine): Promise<void> {
-  const store = await openStore(`file:${folder}/data`, { prefix: "groundcrew" });
-  await claimStoreFormat(store);
-  await store.commit({ put: [{ key: "decision:1", value: 1, sets: ["decisions"] }] });
-  await store.close();
-}
-
 describe.skipIf(!hasProgram("restic"))("INFRA-05 A backup in a restic repository", () => {
   test("is sent after each backup and restored from there on a new server", async () => {
     const machine = createBackupMachine();
-    await createStore(machine);
+    const put = [{ key: "decision:1", value: 1, sets: ["decisions"] }];
+    await fillStore(`file:${machine.folder}/data`, { put });
     const { restic } = createRepository(machine);
     const saved = await machine.runHere(["backup"]);
     expect(saved.exit, saved.err).toBe(0);

@@ -1,5 +1,6 @@
 import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
-import { createTempFolder, runCliHere } from "./cli-process.ts";
+import { runCliHere } from "../../support/program.ts";
+import { createTempFolder } from "../../support/temp-folder.ts";
 
 /** Creates a test app with a task of Imhotep, and his command line. */
 export async function createCliTestApp(options: Parameters<typeof createHttpTestApp>[0] = {}) {

@@ -1,10 +1,10 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { z } from "zod";
+import { expect, test } from "vitest";
 import { toBridgeToken } from "../../support/http-test-app.ts";
-import { createTempFolder, runCli, runCliHere } from "./cli-process.ts";
+import { serveLocally } from "../../support/local-server.ts";
+import { runCli, runCliHere } from "../../support/program.ts";
+import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
 import { createCliTestApp } from "./cli-test-app.ts";
 
 test("groundcrew lists the tools that this agent may call, and a tool's options", async () => {
@@ -72,20 +72,13 @@ test("groundcrew prints others' text without terminal control characters", async
 });
 
 test.each([
-  [
-    429,
-    JSON.stringify({ error: { code: "rate_limited", message: "Too many.", retry_after: 7 } }),
-    75,
-    "try again in 7 s",
-  ],
+  [429, '{"error":{"code":"rate_limited","message":"Too many.","retry_after":7}}', 75, "try again in 7 s"],
   [503, "<html><h1>Bad gateway</h1></html>", 75, "answered 503"],
   [200, "<html>", 1, "is not Groundcrew"],
 ])("groundcrew tells what an answer %i %j means, with its exit code", async (status, body, exit, message) => {
   const env = { GROUNDCREW_URL: await startFixedServer(status, body), GROUNDCREW_TOKEN: "t" };
-  expect(await runCliHere(["claim_task", "X-1"], { env })).toMatchObject({
-    exit,
-    err: expect.stringContaining(message),
-  });
+  const answer = { exit, err: expect.stringContaining(message) };
+  expect(await runCliHere(["claim_task", "X-1"], { env })).toMatchObject(answer);
 });
 
 test("groundcrew does not follow redirects, which would receive the token", async () => {
@@ -101,21 +94,16 @@ const withoutToken = { GROUNDCREW_TOKEN: "" };
 
 test("the token is found in .groundcrew/token of a folder above", async () => {
   const { app, cwd } = await createCliTestApp();
-  mkdirSync(join(cwd, ".groundcrew"));
-  writeFileSync(join(cwd, ".groundcrew", "token"), `${toBridgeToken("Imhotep")}\n`, { mode: 0o600 });
+  writeFiles(cwd, { ".groundcrew/token": `${toBridgeToken("Imhotep")}\n` });
   mkdirSync(join(cwd, "a", "b"), { recursive: true });
-  const ended = await runCli(["claim_task", "ONB-1"], {
-    cwd: join(cwd, "a", "b"),
-    env: { GROUNDCREW_URL: app.url },
-  });
+  const ended = await runCli(["claim_task", "ONB-1"], { cwd: join(cwd, "a", "b"), env: { GROUNDCREW_URL: app.url } });
   expect(ended).toMatchObject({ exit: 0 });
 });
 
 test.each([0o640, 0o604])("the token is refused when others can read its file (mode %o)", async (mode) => {
   const { cwd, runCommand } = await createCliTestApp();
-  mkdirSync(join(cwd, ".groundcrew"));
+  writeFiles(cwd, { ".groundcrew/token": toBridgeToken("Imhotep") });
   const path = join(cwd, ".groundcrew", "token");
-  writeFileSync(path, toBridgeToken("Imhotep"));
   chmodSync(path, mode);
   const ended = await runCommand(["claim_task", "ONB-1"], { env: withoutToken });
   expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining(`chmod 600 ${path}`) });
@@ -124,45 +112,27 @@ test.each([0o640, 0o604])("the token is refused when others can read its file (m
 test("the token is refused as an argument, under any name, and not repeated; a text may look like one", async () => {
   const { runCommand } = await createCliTestApp();
   const token = toBridgeToken("Imhotep");
-  for (const args of [
-    ["--token", "abc"],
-    ["--api-key=abc"],
-    ["-authorization", "abc"],
-    ["--my_secret_file=abc"],
-    ["--text", `it is ${token}`],
-  ]) {
+  const named = [["--token", "abc"], ["--api-key=abc"], ["-authorization", "abc"], ["--my_secret_file=abc"]];
+  for (const args of [...named, ["--text", `it is ${token}`]]) {
     const ended = await runCommand(["claim_task", "ONB-1", ...args]);
     expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining("every process of this machine") });
     expect(ended.err).not.toMatch(/abc|bridge-token/);
   }
   for (const text of ["--password-reset works", "- tokens\n- secrets", "--text=--token=x y"])
     expect(await runCommand(["add_comment", "ONB-1", `--text=${text}`])).toMatchObject({ exit: 0 });
-  expect(await runCommand(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject({
-    exit: 77,
-    err: expect.stringContaining("No token found"),
-  });
+  const missing = { exit: 77, err: expect.stringContaining("No token found") };
+  expect(await runCommand(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject(missing);
   expect((await runCommand(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
 });
 
 /** A server that answers everything alike. */
-async function startFixedServer(
+const startFixedServer = (
   status: number,
   body: string,
   see?: (headers: Record<string, unknown>) => void,
   headers: Record<string, string> = {},
-): Promise<string> {
-  const server = createServer((request, response) => {
+) =>
+  serveLocally((request, response) => {
     see?.(request.headers);
     response.writeHead(status, { "content-type": "application/json", ...headers }).end(body);
   });
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return listen(server);
-}
-
-async function listen(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${z.object({ port: z.number() }).parse(server.address()).port}`;
-}

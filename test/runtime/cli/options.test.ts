@@ -17,13 +17,8 @@ const schema = {
   },
   required: ["task"],
 };
-const [toolSpec] = parseToolSpecs({
-  paths: {
-    "/agent/do_it": {
-      post: { summary: "Do it.", requestBody: { content: { "application/json": { schema } } } },
-    },
-  },
-});
+const post = { summary: "Do it.", requestBody: { content: { "application/json": { schema } } } };
+const [toolSpec] = parseToolSpecs({ paths: { "/agent/do_it": { post } } });
 if (!toolSpec) throw new Error("no tool");
 const parseArgs = (...args: string[]) => parseCliInput(toolSpec, args, async () => "from standard input");
 
@@ -46,8 +41,6 @@ test.each([
   [["ONB-1", "--status", "finished"], "one of todo, done"],
   [["ONB-1", "--tasks", "[{"], "must be valid JSON"],
   [["ONB-1", "--text", "--status", "done"], "needs a value"],
-  [["ONB-1", "--statsu", "done"], "Did you mean --status?"],
-  [[], "needs --task"],
 ])("the options of a tool are refused as %j", async (args, message) => {
   await expect(parseArgs(...args)).rejects.toThrow(message);
 });

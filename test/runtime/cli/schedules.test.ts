@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { createSchedulesApp } from "../../functions/schedules-app.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
-import { createTempFolder, runCliHere } from "./cli-process.ts";
+import { runCliHere } from "../../support/program.ts";
+import { createTempFolder } from "../../support/temp-folder.ts";
 
 test("RECUR-02 groundcrew schedules lists recurring work of both kinds with its next ten times", async () => {
   const app = await createSchedulesApp();

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { createSession, createTicketsApp } from "../../functions/tickets/tickets-app.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
-import { createTempFolder, runCliHere } from "./cli-process.ts";
+import { runCliHere } from "../../support/program.ts";
+import { createTempFolder } from "../../support/temp-folder.ts";
 
 async function createTicketsCli() {
   const app = await createTicketsApp({}, { env: { ALLOW_TEST_TICKETS: "1" } });
@@ -18,10 +19,8 @@ test("groundcrew tickets adds, approves, completes and updates a ticket, as thei
   await app.runFirstPoll();
   await app.call("/api/reject/ONB-1");
   const ids = ["--id", "ONB-1", "--uuid", item.id, "--project_id", app.onb.id];
-  const added = await run(
-    ["add", ...ids, "--title", "Test it", "--description", "-", "--created-at", "2026-02-28T10:00:00Z"],
-    { stdin: "All of it" },
-  );
+  const fields = ["--title", "Test it", "--description", "-", "--created-at", "2026-02-28T10:00:00Z"];
+  const added = await run(["add", ...ids, ...fields], { stdin: "All of it" });
   expect(added).toMatchObject({ exit: 0, out: expect.stringContaining("Test it") });
   expect((await run(["list", "--json"])).out).toContain('"id":"ONB-1"');
   expect(await run(["approve", "ONB-1"])).toMatchObject({ exit: 0, out: expect.stringContaining("session_id") });
@@ -43,7 +42,7 @@ test("groundcrew tickets says what is wrong, with an exit code for each kind, an
       "list",
       77,
       /The token is unknown: send ADMIN_TOKEN/,
-      { GROUNDCREW_URL: app.url, ADMIN_TOKEN: "a-token-of-nobody" },
+      { ...away, GROUNDCREW_URL: app.url, ADMIN_TOKEN: "nobody's" },
     ],
     ["approve ONB-99", 1, /There is no ticket ONB-99/],
     ["approve ONB", 1, /"ONB" is not the key of a ticket, such as ONB-12/],
@@ -57,8 +56,7 @@ test("groundcrew tickets says what is wrong, with an exit code for each kind, an
   for (const [n, [args, exit, message]] of rows.entries()) {
     const { out, err, ...answer } = answers[n] ?? { out: "", err: "" };
     expect.soft({ out, ...answer }, args).toMatchObject({ exit, out: "" });
-    expect
-      .soft(JSON.parse(err), args)
-      .toEqual({ error: { code: expect.any(String), message: expect.stringMatching(message) } });
+    const error = { code: expect.any(String), message: expect.stringMatching(message) };
+    expect.soft(JSON.parse(err), args).toEqual({ error });
   }
 });

@@ -1,69 +1,40 @@
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { z } from "zod";
 import { checkStore } from "../../../functions/doctor/store.ts";
 import { manifest } from "../../../functions/index.ts";
-import { inspectStore, runDoctor } from "../../../runtime/doctor/run-doctor.ts";
+import { inspectStore } from "../../../runtime/doctor/run-doctor.ts";
 import { startRuntime } from "../../../runtime/start-runtime.ts";
-import { openStore } from "../../../runtime/stores/open-store.ts";
 import { ACCOUNT_PASSWORD, createDoctorSetup } from "../../functions/doctor/doctor-setup.ts";
 import { findFreePort, hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { parseTestSettings } from "../../support/settings.ts";
-
-const findingsSchema = z.object({
-  ok: z.boolean(),
-  checks: z.array(
-    z.strictObject({
-      name: z.string(),
-      status: z.enum(["ok", "warning", "failed"]),
-      detail: z.string(),
-      todo: z.string().optional(),
-    }),
-  ),
-});
+import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { fillStore } from "../backup/backup-machine.ts";
+import { formatFindings, parseFindings, runDoctorHere } from "./openclaw-machine.ts";
 
 /** A healthy set-up with its settings file in a folder of its own. */
 async function createFolderSetup() {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-doctor-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = createTempFolder("doctor");
   const setUp = await createDoctorSetup();
-  writeFileSync(join(folder, "crew.json"), JSON.stringify(setUp.config), { mode: 0o600 });
+  writeFiles(folder, { "crew.json": setUp.config, "secrets.json": {} });
   const env: Record<string, string> = {
     ...setUp.env,
     GROUNDCREW_CONFIG: join(folder, "crew.json"),
     SECRETS_FILE: join(folder, "secrets.json"),
     STORE_URL: `file:${folder}`,
   };
-  writeFileSync(join(folder, "secrets.json"), "{}", { mode: 0o600 });
   return { ...setUp, folder, env };
 }
 
-async function captureDoctorRun(env: Record<string, string>, ...args: string[]) {
-  let out = "";
-  let err = "";
-  const exit = await runDoctor(args, {
-    env,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-  });
-  return { exit, out, err };
-}
-
 async function getFinding(env: Record<string, string>, name: string): Promise<string> {
-  const { out } = await captureDoctorRun(env, "--json");
-  const checks = findingsSchema.parse(JSON.parse(out)).checks.filter((check) => check.name === name);
+  const { out } = await runDoctorHere(env, "--json");
+  const checks = parseFindings(out).filter((check) => check.name === name);
   return checks.map(({ status, detail }) => `${status}: ${detail}`).join("\n");
 }
 
 test("npm run doctor prints each finding with its fix, and exits with 0 when there are only warnings", async () => {
   const { env } = await createFolderSetup();
-  const { exit, out } = await captureDoctorRun(env);
+  const { exit, out } = await runDoctorHere(env);
   expect(exit).toBe(0);
   expect(out).toMatch(/^ok {7}plane {2,}1\.3\.1, PLANE_COMMUNITY/m);
   expect(out).toMatch(/^ {10,}→ /m);
@@ -72,16 +43,16 @@ test("npm run doctor prints each finding with its fix, and exits with 0 when the
 
 test("npm run doctor exits with 78 when the settings are invalid, and sends no request", async () => {
   const { env, plane } = await createFolderSetup();
-  const { exit, out } = await captureDoctorRun({ ...env, PORT: "marked" }, "--json");
+  const { exit, out } = await runDoctorHere({ ...env, PORT: "marked" }, "--json");
   expect(exit).toBe(78);
-  expect(findingsSchema.parse(JSON.parse(out)).checks.map(({ name }) => name)).toEqual(["settings", "secret files"]);
+  expect(parseFindings(out).map(({ name }) => name)).toEqual(["settings", "secret files"]);
   expect(plane.ledger.requests).toEqual([]);
 });
 
 test("groundcrew doctor --checklist has a box for each check, for each part that is not set up, and for what a person checks", async () => {
   const { env } = await createFolderSetup();
-  const { exit, out } = await captureDoctorRun(env, "--checklist");
-  const { checks } = JSON.parse((await captureDoctorRun(env, "--json")).out);
+  const { exit, out } = await runDoctorHere(env, "--checklist");
+  const { checks } = JSON.parse((await runDoctorHere(env, "--json")).out);
   const [head = "", ...lines] = out.split("\n");
   const boxes = lines.filter((line) => line.startsWith("- ["));
   for (const { name, status } of checks)
@@ -98,32 +69,23 @@ test("groundcrew doctor --checklist has a box for each check, for each part that
 test("npm run doctor shows no secret, whatever is wrong", async () => {
   const { env, plane, ada } = await createFolderSetup();
   Object.assign(env, {
-    PLANE_ADMIN_EMAIL: ada.email,
-    PLANE_ADMIN_PASSWORD: ACCOUNT_PASSWORD,
-    PLANE_WEBHOOK_SECRET: "marked-secret-webhook",
+    ...{ PLANE_ADMIN_EMAIL: ada.email, PLANE_ADMIN_PASSWORD: ACCOUNT_PASSWORD },
+    ...{ PLANE_WEBHOOK_SECRET: "marked-secret-webhook", OPENCLAW_HOOK_TOKEN: "marked-secret-hook" },
     OPENCLAW_URL: "http://127.0.0.1:1",
-    OPENCLAW_HOOK_TOKEN: "marked-secret-hook",
   });
   const wrongEnv = {
     ...{ ...env, PLANE_API_KEY: "marked-secret-key", TELEGRAM_BOT_TOKEN: "1:marked-secret-bot" },
     STORE_URL: "redis://:marked-secret-redis@127.0.0.1:1/0",
   };
-  const runWithPlaneDown = async () => {
-    await plane.takeDown();
-    return captureDoctorRun(env);
-  };
-  for (const { out, err } of [
-    await captureDoctorRun(env, "--json"),
-    await captureDoctorRun(wrongEnv),
-    await runWithPlaneDown(),
-  ])
-    expect(out + err).not.toMatch(/marked-secret|Marked-secret|plane_api_/i);
+  const runs = [await runDoctorHere(env, "--json"), await runDoctorHere(wrongEnv)];
+  await plane.takeDown();
+  for (const { out, err } of [...runs, await runDoctorHere(env)])
+    expect(out + err).not.toMatch(/marked-secret|plane_api_/i);
 }, 20_000);
 
 test("npm run doctor fails for a file with secrets that others can read", async () => {
   const { env, folder } = await createFolderSetup();
-  mkdirSync(join(folder, "agents", "imhotep"), { recursive: true });
-  writeFileSync(join(folder, "agents", "imhotep", "token"), "x", { mode: 0o644 });
+  writeFiles(folder, { "agents/imhotep/token": "x" }, 0o644);
   expect(await getFinding(env, "secret files")).toMatch(/^failed: .*imhotep\/token has mode 0644/);
 });
 
@@ -146,12 +108,10 @@ test("npm run doctor queries a running Groundcrew, and does not open its embedde
   expect(await getFinding(env, "setup webhook")).toMatch(/^warning: No test edit was made in Plane/);
   expect(await getFinding(env, "proxy")).toBe("");
   await fetch(`${runtime.url}/health`, { headers: { "x-forwarded-for": "203.0.113.7" } });
-  expect(await getFinding(env, "proxy")).toMatch(
-    /^warning: 127\.0\.0\.1 sends X-Forwarded-For, but is not in TRUSTED_PROXIES/,
-  );
-  expect(await getFinding({ ...env, ADMIN_TOKEN: "marked-secret-another-token" }, "runtime parts")).toMatch(
-    /^failed: \/ready: answers 401/,
-  );
+  const untrusted = /^warning: 127\.0\.0\.1 sends X-Forwarded-For, but is not in TRUSTED_PROXIES/;
+  expect(await getFinding(env, "proxy")).toMatch(untrusted);
+  const otherToken = { ...env, ADMIN_TOKEN: "marked-secret-another-token" };
+  expect(await getFinding(otherToken, "runtime parts")).toMatch(/^failed: \/ready: answers 401/);
 });
 
 describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)", () => {
@@ -159,41 +119,25 @@ describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)",
     const redis = await startRedis({ "maxmemory-policy": "allkeys-lru" });
     onTestFinished(() => redis.stop());
     const { env } = await createFolderSetup();
-    const finding = await getFinding({ ...env, STORE_URL: redis.url }, "store");
-    expect(finding).toMatch(/^warning: Redis has no append-only file.*\nwarning: .*allkeys-lru/);
+    const readFinding = () => getFinding({ ...env, STORE_URL: redis.url }, "store");
+    expect(await readFinding()).toMatch(/^warning: Redis has no append-only file.*\nwarning: .*allkeys-lru/);
     await redis.stop();
-    expect(await getFinding({ ...env, STORE_URL: redis.url }, "store")).toMatch(
-      /^failed: Redis at .* cannot be reached/,
-    );
+    expect(await readFinding()).toMatch(/^failed: Redis at .* cannot be reached/);
   });
 });
 
 const PAGE_SIZE = 4_096;
 
-function createFolder() {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-doctor-store-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return { folder, url: `file:${folder}` };
-}
-
-async function examine(url: string): Promise<string> {
-  const checks = checkStore(await inspectStore({ store: { url, prefix: "t" } }, false), { isAlive: false });
-  return checks.map(({ status, detail, todo = "" }) => `${status}: ${detail} ${todo}`).join("\n");
-}
-
-async function fillStore(url: string) {
-  const store = await openStore(url, { prefix: "t" });
-  const put = Array.from({ length: 500 }, (_, i) => ({ key: `k${i}`, value: "x".repeat(2_000), sets: ["s"] }));
-  await store.commit({ put });
-  await store.close();
-}
-
 test("The doctor fails for a store file with damage in its middle, and says that it may be moved away and is rebuilt from Plane", async () => {
-  const { folder, url } = createFolder();
-  await fillStore(url);
+  const folder = createTempFolder("doctor-store");
+  const url = `file:${folder}`;
+  const put = Array.from({ length: 500 }, (_, i) => ({ key: `k${i}`, value: "x".repeat(2_000), sets: ["s"] }));
+  await fillStore(url, { put });
   const file = openSync(join(folder, "groundcrew.db"), "r+");
   for (let page = 30; page < 60; page += 1)
     writeSync(file, Buffer.alloc(PAGE_SIZE, 0xa5), 0, PAGE_SIZE, page * PAGE_SIZE);
   closeSync(file);
-  expect(await examine(url)).toMatch(/^failed: .* is damaged.*may be moved away.*reads everything from Plane again/s);
+  const checks = checkStore(await inspectStore({ store: { url, prefix: "t" } }, false), { isAlive: false });
+  const findings = formatFindings(checks);
+  expect(findings).toMatch(/^failed: .* is damaged.*may be moved away.*reads everything from Plane again/s);
 });

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { createOpenclawFiles } from "../../../functions/provision/openclaw-settings.ts";
-import { runDoctor } from "../../../runtime/doctor/run-doctor.ts";
+import { createTempFolder, writeFiles, writeScripts } from "../../support/temp-folder.ts";
 import { RUNTIME_ENV } from "../../support/test-runtime.ts";
+import { parseFindings, runDoctorHere } from "./openclaw-machine.ts";
 
 const AGENTS = ["Concierge", "Imhotep", "Thot"].map((name) => ({
   name,
@@ -14,20 +14,12 @@ const AGENTS = ["Concierge", "Imhotep", "Thot"].map((name) => ({
   shell: false,
 }));
 const TOKEN = "marked-secret-token-of-imhotep";
-const findingsSchema = z.object({
-  checks: z.array(z.object({ name: z.string(), status: z.string(), detail: z.string(), todo: z.string().optional() })),
-});
 
 const provisionedSchema = z.looseObject({
-  tools: z.record(z.string(), z.unknown()),
-  mcp: z.object({
-    servers: z.record(
-      z.string(),
-      z.object({ url: z.string(), transport: z.string(), headers: z.record(z.string(), z.string()) }),
-    ),
-  }),
   agents: z.object({ entries: z.record(z.string(), z.looseObject({ tools: z.record(z.string(), z.unknown()) })) }),
 });
+
+const FILE = "openclaw.json";
 
 /** OpenClaw's settings as provision writes them for these agents. */
 function createProvisioned(name = "openclaw-2026.9.json") {
@@ -49,55 +41,36 @@ const CLOSED = [
   "ok: by their settings the agents reach nothing else; the gateway was not asked",
 ];
 
-/** Runs the doctor on OpenClaw's settings in these files, of which the first is the main one. */
-async function examine(files: Record<string, string>, env: Record<string, string> = {}, openclaw?: string) {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-access-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+/** Runs the doctor on OpenClaw's settings, or without its file, and with this script as OpenClaw's command. */
+async function examine(config: object | undefined, openclaw?: string) {
+  const files = config === undefined ? {} : { [FILE]: config };
+  const folder = createTempFolder("access");
   mkdirSync(join(folder, "home/.openclaw"), { recursive: true });
-  const text = JSON.stringify({ agents: AGENTS });
-  writeFileSync(join(folder, "crew.json"), text, { mode: 0o600 });
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
-  if (openclaw !== undefined) {
-    mkdirSync(join(folder, "bin"));
-    writeFileSync(join(folder, "bin/openclaw"), `#!/bin/sh\n${openclaw}\n`, { mode: 0o700 });
-  }
-  let out = "";
-  await runDoctor(["--json"], {
-    env: {
-      ...RUNTIME_ENV,
-      AGENT_TOKEN_IMHOTEP: TOKEN,
-      GROUNDCREW_CONFIG: join(folder, "crew.json"),
-      SECRETS_FILE: join(folder, "secrets.json"),
-      HOME: join(folder, "home"),
-      OPENCLAW_CONFIG: join(folder, Object.keys(files)[0] ?? ""),
-      PATH: `${join(folder, "bin")}:/usr/bin:/bin`,
-      ...env,
+  writeFiles(folder, { "crew.json": { agents: AGENTS }, ...files });
+  if (openclaw !== undefined) writeScripts(join(folder, "bin"), { openclaw });
+  const paths = { GROUNDCREW_CONFIG: "crew.json", SECRETS_FILE: "secrets.json", HOME: "home", OPENCLAW_CONFIG: FILE };
+  const { out } = await runDoctorHere(
+    {
+      ...{ ...RUNTIME_ENV, AGENT_TOKEN_IMHOTEP: TOKEN, PATH: `${join(folder, "bin")}:/usr/bin:/bin` },
+      ...Object.fromEntries(Object.entries(paths).map(([name, path]) => [name, join(folder, path)])),
     },
-    out: (part) => {
-      out += part;
-    },
-    err: () => {},
-  });
-  const checks = findingsSchema.parse(JSON.parse(out)).checks.filter(({ name }) => name === "openclaw identities");
-  return {
-    out,
-    folder,
-    lines: checks.map(({ status, detail }) => `${status}: ${detail.replaceAll(`${folder}/`, "")}`),
-    todo: checks[0]?.todo,
-  };
+    "--json",
+  );
+  const checks = parseFindings(out).filter(({ name }) => name === "openclaw identities");
+  const lines = checks.map(({ status, detail }) => `${status}: ${detail.replaceAll(`${folder}/`, "")}`);
+  return { out, lines, todo: checks[0]?.todo };
 }
 
 test("AGENT-01 the doctor accepts the settings of OpenClaw that provision writes, in both forms", async () => {
-  expect((await examine({ "openclaw.json": JSON.stringify(createProvisioned()) })).lines).toEqual(CLOSED);
+  expect((await examine(createProvisioned())).lines).toEqual(CLOSED);
   const { agents: _, ...list } = createProvisioned();
   const listed = Object.entries(createProvisioned().agents.entries).map(([id, entry]) => ({ id, ...entry }));
-  const config = { ...list, agents: { list: listed } };
-  expect((await examine({ "openclaw.json": JSON.stringify(config) })).lines).toEqual(CLOSED);
+  expect((await examine({ ...list, agents: { list: listed } })).lines).toEqual(CLOSED);
 });
 
 test("The doctor names each agent that can use another agent's MCP entry, and says what to write", async () => {
   const config = loosen("imhotep", { allow: ["groundcrew-imhotep__*", "groundcrew-con*", "read"] });
-  const { lines, todo } = await examine({ "openclaw.json": JSON.stringify(config) });
+  const { lines, todo } = await examine(config);
   expect(lines).toEqual([
     "failed: agents can act under another agent's identity: imhotep can use groundcrew-concierge",
     CLOSED[1],
@@ -123,16 +96,11 @@ const LOOSENED: [what: string, tools: Record<string, unknown>, more: Record<stri
   ["a group", own("group:automation"), {}, "the gateway's settings (gateway, openclaw, plugins)"],
   ["a pattern", own("sess*"), {}, "sessions_send, sessions_spawn"],
   ["all tools", own("*"), {}, "the tokens of other agents (exec, process, bash, code_execution)"],
-  [
-    "a profile in place of the list",
-    { allow: undefined, profile: "coding" },
-    {},
-    "(exec, process, bash, code_execution)",
-  ],
+  ["a profile and no list", { allow: undefined, profile: "coding" }, {}, "(exec, process, bash, code_execution)"],
 ];
 
 test.each(LOOSENED)("AGENT-01 the doctor fails where an agent has %s", async (_, tools, more, reach) => {
-  const { lines } = await examine({ "openclaw.json": JSON.stringify(loosen("imhotep", tools, more)) });
+  const { lines } = await examine(loosen("imhotep", tools, more));
   const line = lines.find((text) => text.startsWith("failed: agents can reach what is not theirs"));
   expect(line).toContain("imhotep: ");
   expect(line).toContain(reach);
@@ -143,7 +111,7 @@ test.each([
   ["commands in a sandbox of its own", own("exec"), { sandbox: { mode: "all" } }],
   ["a denied group", { allow: ["groundcrew-imhotep__*", "group:fs", "exec"], deny: ["EXEC"] }, {}],
 ])("The doctor accepts an agent with %s", async (_, tools, more) => {
-  const { lines } = await examine({ "openclaw.json": JSON.stringify(loosen("imhotep", tools, more)) });
+  const { lines } = await examine(loosen("imhotep", tools, more));
   expect(lines).toEqual(CLOSED);
 });
 
@@ -161,43 +129,26 @@ EOF
 esac`;
 
 test("AGENT-01 the doctor asks the gateway which tools it offers each agent, and fails where its settings do not tell", async () => {
-  const file = { "openclaw.json": JSON.stringify(createProvisioned()) };
-  const [line] = CLOSED;
-  expect((await examine(file, {}, offer("read", "edit"))).lines).toEqual([
-    line,
-    "ok: the gateway offers no agent more than its own tools",
-  ]);
-  const foreign = await examine(file, {}, offer("read", "groundcrew-imhotep__claim_task"));
-  expect(foreign.lines[1]).toContain(
-    "concierge: the tools of groundcrew-imhotep; thot: the tools of groundcrew-imhotep",
-  );
-  const open = await examine(file, {}, `case "$*" in *thot*) ${offer("read", "exec", "sessions_send")};; esac`);
-  expect(open.lines[1]).toContain("the gateway was not asked");
-  const all = await examine(file, {}, offer("read", "exec", "sessions_send"));
-  expect(all.lines[1]).toContain(
-    "failed: agents can reach what is not theirs: concierge: the tokens of other agents (exec)",
-  );
+  const ask = async (gateway: string) => (await examine(createProvisioned(), gateway)).lines[1];
+  expect(await ask(offer("read", "edit"))).toBe("ok: the gateway offers no agent more than its own tools");
+  const foreign = "concierge: the tools of groundcrew-imhotep; thot: the tools of groundcrew-imhotep";
+  expect(await ask(offer("read", "groundcrew-imhotep__claim_task"))).toContain(foreign);
+  const all = offer("read", "exec", "sessions_send");
+  expect(await ask(`case "$*" in *thot*) ${all};; esac`)).toContain("the gateway was not asked");
+  const reached = "failed: agents can reach what is not theirs: concierge: the tokens of other agents (exec)";
+  expect(await ask(all)).toContain(reached);
 });
 
 test("The doctor names an agent of OpenClaw that is none of Groundcrew's, but can use an entry", async () => {
   const config = createProvisioned();
   config.agents.entries["guest"] = { tools: {} };
-  const { lines } = await examine({ "openclaw.json": JSON.stringify(config) });
-  expect(lines[0]).toBe(
-    "failed: agents can act under another agent's identity: guest can use groundcrew-concierge, groundcrew-imhotep, groundcrew-thot",
-  );
+  const { lines } = await examine(config);
+  const entries = "groundcrew-concierge, groundcrew-imhotep, groundcrew-thot";
+  expect(lines[0]).toBe(`failed: agents can act under another agent's identity: guest can use ${entries}`);
 });
 
-test.each([
-  [
-    "a missing file",
-    {},
-    { OPENCLAW_CONFIG: "/nonexistent/openclaw.json" },
-    "/nonexistent/openclaw.json does not exist",
-  ],
-])("The doctor reports %s as OPENCLAW_CONFIG", async (_, files: Record<string, string>, env, finding) => {
-  const { lines, out } = await examine(files, env);
-  expect(lines).toEqual([expect.stringMatching(/^failed: /)]);
-  expect(lines[0]).toContain(finding);
+test("The doctor reports a missing file as OPENCLAW_CONFIG", async () => {
+  const { lines, out } = await examine(undefined);
+  expect(lines).toEqual([expect.stringMatching(/^failed: .*openclaw\.json does not exist/)]);
   expect(out).not.toContain("marked-secret");
 });

@@ -1,19 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { onTestFinished } from "vitest";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { checkSkill } from "../../../functions/doctor/openclaw-skill.ts";
 import { createSkillProbe } from "../../../runtime/doctor/openclaw-probe.ts";
+import { runDoctor } from "../../../runtime/doctor/run-doctor.ts";
 import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
+import { createTempFolder, writeScripts } from "../../support/temp-folder.ts";
 
-const recordingsSchema = z.array(
-  z.object({
-    name: z.string(),
-    version: z.string(),
-    response: z.object({ output: z.record(z.string(), z.unknown()).optional() }),
-  }),
-);
+const responseSchema = z.object({ output: z.record(z.string(), z.unknown()).optional() });
+const recordingsSchema = z.array(z.object({ name: z.string(), version: z.string(), response: responseSchema }));
 
 /** The recorded answer of a real OpenClaw of this version to `skills info plane-bridge --json`. */
 export function readRecordedInfo(version: string): Record<string, unknown> {
@@ -40,49 +35,26 @@ export function readRecordedMcp(change: Record<string, unknown> = {}): Record<st
  * PATH.
  */
 export function createOpenClawMachine(script?: string) {
-  const root = mkdtempSync(join(tmpdir(), "groundcrew-openclaw-"));
-  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  const root = createTempFolder("openclaw");
   const home = join(root, "home");
   mkdirSync(home);
-  const put = (path: string, text: string) => {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-    return path;
-  };
-  if (script !== undefined) chmodSync(put(join(root, "bin/openclaw"), `#!/bin/sh\n${script}\n`), 0o700);
+  if (script !== undefined) writeScripts(join(root, "bin"), { openclaw: script });
   const env: Record<string, string> = { PATH: `${join(root, "bin")}:/usr/bin:/bin`, HOME: home };
-  const skillPath = join(home, ".openclaw/skills/plane-bridge/SKILL.md");
   const callLog = join(root, "calls");
   return {
-    root,
-    home,
-    env,
-    put,
-    skillPath,
+    ...{ root, home, env },
     /** File to which scripts append the arguments of each call: `echo "$@" >> "${callLog}"`. */
     callLog,
     readCalls: () => (existsSync(callLog) ? readFileSync(callLog, "utf8").trim().split("\n") : []),
     /** The doctor's findings about the skill. */
-    async checkSkill({
-      agents = ["Imhotep"],
-      url = "http://127.0.0.1:18789",
-      limit = 10_000,
-    }: {
-      agents?: (string | { name: string; agent: string })[];
-      url?: string;
-      limit?: number;
-    } = {}) {
-      const agentList = agents.map((agent) => {
-        const { name, wake } =
-          typeof agent === "string"
-            ? { name: agent, wake: "openclaw" }
-            : { name: agent.name, wake: { kind: "openclaw", agent: agent.agent } };
-        return { name, email: `${name.toLowerCase()}@crew.test`, wake };
-      });
-      const config = { "crew.json": JSON.stringify({ agents: agentList }) };
-      const openclaw = { OPENCLAW_URL: url, OPENCLAW_HOOK_TOKEN: "marked-secret-hook-token" };
-      const settings = createTestSettings({ ...PLANE_ENV, ...openclaw, GROUNDCREW_CONFIG: "crew.json" }, config);
-      return checkSkill(createSkillProbe({ ...env, ...openclaw }, { limit }), settings);
+    async checkSkill(team: { name: string; agent?: string }[] = [{ name: "Imhotep" }]) {
+      const agents = team.map(({ name, ...wake }) => ({
+        ...{ name, email: `${name.toLowerCase()}@crew.test`, wake: { kind: "openclaw", ...wake } },
+      }));
+      const openclaw = { OPENCLAW_URL: "http://127.0.0.1:18789", OPENCLAW_HOOK_TOKEN: "marked-secret-hook-token" };
+      const given = { ...PLANE_ENV, ...openclaw, GROUNDCREW_CONFIG: "crew.json" };
+      const settings = createTestSettings(given, { "crew.json": JSON.stringify({ agents }) });
+      return checkSkill(createSkillProbe({ ...env, ...openclaw }, { limit: 10_000 }), settings);
     },
   };
 }
@@ -94,3 +66,25 @@ export const createAnsweringScript = (answer: unknown, more = "") =>
 /** Each finding as `status: detail → todo`. */
 export const formatFindings = (checks: readonly { status: string; detail: string; todo?: string }[]) =>
   checks.map(({ status, detail, todo }) => `${status}: ${detail}${todo === undefined ? "" : ` → ${todo}`}`).join("\n");
+
+/** Runs the doctor with these arguments. */
+export async function runDoctorHere(env: Record<string, string>, ...args: string[]) {
+  let [out, err] = ["", ""];
+  const exit = await runDoctor(args, { env, out: (part) => (out += part), err: (part) => (err += part) });
+  return { exit, out, err };
+}
+
+const findingsSchema = z.object({
+  ok: z.boolean(),
+  checks: z.array(
+    z.strictObject({
+      name: z.string(),
+      status: z.enum(["ok", "warning", "failed"]),
+      detail: z.string(),
+      todo: z.string().optional(),
+    }),
+  ),
+});
+
+/** Parses what the doctor prints with --json. */
+export const parseFindings = (out: string) => findingsSchema.parse(JSON.parse(out)).checks;

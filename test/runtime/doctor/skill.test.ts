@@ -58,7 +58,7 @@ test("The doctor runs openclaw without a shell, takes no option for an agent id,
   const machine = createOpenClawMachine();
   const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"; exit 1`);
   const names = ["$(id); x", "--help"].map((agent, i) => ({ name: `A${i}`, agent }));
-  await openclaw.checkSkill({ agents: names });
+  await openclaw.checkSkill(names);
   expect(machine.readCalls()).toEqual([
     "skills info plane-bridge --json --agent id-x",
     "skills info plane-bridge --json --agent help",

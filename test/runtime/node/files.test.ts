@@ -1,5 +1,4 @@
-import { chownSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chownSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import fc from "fast-check";
@@ -8,13 +7,8 @@ import { nodeHashing } from "../../../runtime/node/crypto.ts";
 import { nodeFiles } from "../../../runtime/node/files.ts";
 import { webHashing } from "../../../shared/hashing.ts";
 import { pickSize } from "../../reliability/random-source.ts";
+import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
 import { signBody } from "../../support/webhook-signature.ts";
-
-function createFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-settings-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** Exchanges two files under one name in a thread of its own until it is terminated. */
 const EXCHANGE = `
@@ -28,10 +22,10 @@ const EXCHANGE = `
 `;
 
 test("text and mode of a settings file belong to one file while the name is exchanged between two", async () => {
-  const folder = createFolder();
+  const folder = createTempFolder();
   const targets = [join(folder, "private"), join(folder, "public")];
-  writeFileSync(join(folder, "private"), "private", { mode: 0o600 });
-  writeFileSync(join(folder, "public"), "public", { mode: 0o644 });
+  writeFiles(folder, { private: "private" });
+  writeFiles(folder, { public: "public" }, 0o644);
   const path = join(folder, "secrets.json");
   symlinkSync(join(folder, "private"), path);
   const worker = new Worker(EXCHANGE, { eval: true, workerData: { path, targets } });
@@ -47,11 +41,11 @@ test("text and mode of a settings file belong to one file while the name is exch
 });
 
 test("a settings file that does not exist is undefined, a folder throws, and a byte order mark is left out", () => {
-  const folder = createFolder();
+  const folder = createTempFolder();
   expect(nodeFiles.read(join(folder, "none"))).toBeUndefined();
   expect(() => nodeFiles.read(folder)).toThrow("EISDIR");
   const path = join(folder, "groundcrew.json");
-  writeFileSync(path, '\uFEFF{"agents": []}', { mode: 0o600 });
+  writeFiles(folder, { "groundcrew.json": '\uFEFF{"agents": []}' });
   expect(nodeFiles.read(path)).toMatchObject({ text: '{"agents": []}', isOthers: false });
   // Only root may give a file away.
   if (process.getuid?.() === 0) chownSync(path, 1234, 1234);

@@ -19,9 +19,8 @@ test("The lines of the log are all written when the process exits at once", () =
       const write = createLineWriter(process.stdout);
       for (let i = 0; i < 1000; i += 1) write("line " + i);
       process.exit(3);`;
-  const { status, stdout } = spawnSync(process.execPath, ["--input-type=module-typescript", "-e", program], {
-    encoding: "utf8",
-  });
+  const flags = ["--input-type=module-typescript", "-e", program];
+  const { status, stdout } = spawnSync(process.execPath, flags, { encoding: "utf8" });
   expect(status).toBe(3);
   expect(stdout.trim().split("\n")).toEqual(Array.from({ length: 1000 }, (_, i) => `line ${i}`));
 });

@@ -1,37 +1,45 @@
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Readable } from "node:stream";
+import { copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
-import { onTestFinished } from "vitest";
-import { runCli } from "../../../runtime/cli/run-cli.ts";
-import { closeLocalServer, listenLocally } from "../../../simulators/local-server.ts";
+import { expect } from "vitest";
 import { answerHook } from "../../../simulators/openclaw/answer-hook.ts";
-import { type CliResult, runCli as spawnCli } from "../cli/cli-process.ts";
+import { serveLocally } from "../../support/local-server.ts";
+import { type CliResult, runCli, runCliHere } from "../../support/program.ts";
+import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
 
 export const HOOK_TOKEN = "marked-secret-hook-token";
 export const MODEL_KEY = "marked-secret-model-key";
 export const ENV_SECRET = "marked-secret-database-password";
 
-const RECORDINGS = JSON.parse(readFileSync("test/fixtures/openclaw-contract/recordings.json", "utf8")) as {
-  name: string;
-  response: { output: unknown };
-}[];
-const getRecording = (name: string) => RECORDINGS.find((one) => one.name === name)?.response.output;
+/** The recorded answer of a real OpenClaw. */
+export function readRecording(name: string): object {
+  const recordings: { name: string; response: { output: object } }[] = JSON.parse(
+    readFileSync("test/fixtures/openclaw-contract/recordings.json", "utf8"),
+  );
+  return recordings.find((one) => one.name === name)?.response.output ?? {};
+}
+
+/** A folder with the files by which the stand-ins in `bin` are told what to do, and those that they write. */
+export function createWorld() {
+  const folder = createTempFolder("openclaw");
+  const world = join(folder, "world");
+  mkdirSync(join(folder, "bin"));
+  copyFileSync("test/runtime/openclaw-upgrade/record-call.sh", join(folder, "bin/record-call.sh"));
+  const read = (name: string) => (existsSync(join(world, name)) ? readFileSync(join(world, name), "utf8") : undefined);
+  const env: Record<string, string> = {
+    PATH: `${join(folder, "bin")}:${dirname(process.execPath)}:${process.env["PATH"]}`,
+    ...{ HOME: folder, OPENCLAW_HOOK_TOKEN: HOOK_TOKEN },
+  };
+  return {
+    ...{ folder, world, env, read },
+    put: (name: string, content: string | object) => writeFiles(world, { [name]: content }),
+    remove: (name: string) => rmSync(join(world, name), { force: true }),
+    readCalls: () => (read("calls") ?? "").split("\n").filter((line) => line !== ""),
+    /** The command in a process of its own, which the stand-ins can kill. */
+    spawn: (...args: string[]) => runCli(["openclaw", ...args], { cwd: folder, env }),
+  };
+}
 
 /** A process of the container as the kernel reports it: user 1000, no capability, a filter. */
 export const PROCESS_STATUS = [
@@ -64,62 +72,36 @@ export const SERVICE = {
 
 const ENV_FILE = `# Kept as it is.\nPOSTGRES_PASSWORD=${ENV_SECRET}\nOPENCLAW_IMAGE=ghcr.io/openclaw/openclaw:2026.2.23\nOTHER="a b"\n`;
 
-/** A whole upgrade calls 40 programs, which takes long where many tests run at once. */
-export const UPGRADE_TIMEOUT = 100_000;
-
 /**
  * A machine with OpenClaw as a Compose service: a stand-in for docker on the PATH, a container whose root is a folder,
  * and a gateway that answers as the version that runs does.
  */
 export async function createComposeRig(change: { settings?: object; service?: object } = {}) {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "groundcrew-openclaw-")));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const world = join(folder, "world");
-  const state = join(world, "root/home/node/.openclaw");
-  for (const path of [
-    state,
-    join(world, "root/workspace/imhotep/session"),
-    join(world, "transcripts"),
-    join(folder, "bin"),
-    join(folder, "project"),
-  ])
-    mkdirSync(path, { recursive: true });
+  const own = createWorld();
+  const { folder, world, env, read, put } = own;
+  env["DOCKER_STAND_IN"] = world;
   copyFileSync("test/runtime/openclaw-upgrade/docker-stand-in.sh", join(folder, "bin/docker"));
-  copyFileSync("test/runtime/openclaw-upgrade/record-call.sh", join(folder, "bin/record-call.sh"));
-  const put = (name: string, content: string | object) =>
-    writeFileSync(join(world, name), typeof content === "string" ? content : JSON.stringify(content, undefined, 2));
-  const remove = (name: string) => rmSync(join(world, name), { force: true });
-  const read = (name: string) => (existsSync(join(world, name)) ? readFileSync(join(world, name), "utf8") : undefined);
   const envFile = join(folder, "project/.env");
-  writeFileSync(envFile, ENV_FILE);
-  chmodSync(envFile, 0o640);
-  writeFileSync(
-    join(state, "openclaw.json"),
-    `{ // JSON5\n channels: {telegram: {dmPolicy: "allowlist", allowFrom: [42]}},\n models: {providers: {x: {apiKey: "${MODEL_KEY}"}}} }`,
-  );
-  writeFileSync(join(state, "memory.txt"), "what the agents know");
-  writeFileSync(join(world, "root/workspace/imhotep/session/result.txt"), "work");
-  put("config.json", { services: { "openclaw-gateway": { ...SERVICE, ...change.service } } });
-  put("status", PROCESS_STATUS);
-  put("find", "");
-  put("running", "2026.2.23");
-  put("skill.json", getRecording("skills info, eligible") as object);
-  put("mcp.json", getRecording("mcp probe") as object);
-  put("tasks.json", { tasks: [] });
+  writeFiles(folder, { "project/.env": ENV_FILE }, 0o640);
+  writeFiles(world, {
+    "root/home/node/.openclaw/openclaw.json": `{ // JSON5\n channels: {telegram: {dmPolicy: "allowlist", allowFrom: [42]}},\n models: {providers: {x: {apiKey: "${MODEL_KEY}"}}} }`,
+    "root/home/node/.openclaw/memory.txt": "what the agents know",
+    "root/workspace/imhotep/session/result.txt": "work",
+    "config.json": { services: { "openclaw-gateway": { ...SERVICE, ...change.service } } },
+    ...{ status: PROCESS_STATUS, find: "", running: "2026.2.23", "tasks.json": { tasks: [] } },
+    ...{ "skill.json": readRecording("skills info, eligible"), "mcp.json": readRecording("mcp probe") },
+  });
   let wakes = 0;
-  const server = createServer(async (request, response) => {
+  const gateway = await serveLocally(async (request, response) => {
     const version = read("running")?.trim();
     const body = await text(request);
     if (version === undefined || read("gateway-silent") === version) return void request.socket.destroy();
     if (request.headers.authorization !== `Bearer ${HOOK_TOKEN}`)
       return void response.writeHead(401).end("Unauthorized");
     const isNew = !version.startsWith("2026.2.");
-    const gateway = { agents: ["imhotep"], mappings: [], allowed: undefined, sessionKeys: false };
-    const answer = answerHook(
-      { ...gateway, version: isNew ? "2026.9.6" : "2026.2.26" },
-      request.url?.split("/").at(-1) ?? "",
-      JSON.parse(body),
-    );
+    const options = { agents: ["imhotep"], mappings: [], allowed: undefined, sessionKeys: false };
+    const hook = request.url?.split("/").at(-1) ?? "";
+    const answer = answerHook({ ...options, version: isNew ? "2026.9.6" : "2026.2.26" }, hook, JSON.parse(body));
     if ("reply" in answer) return void response.writeHead(answer.reply[0]).end(JSON.stringify(answer.reply[1]));
     wakes += 1;
     const { message: content } = JSON.parse(body);
@@ -131,50 +113,29 @@ export async function createComposeRig(change: { settings?: object; service?: ob
     const completion = isNew ? { completion: { status: "ok" } } : {};
     response.writeHead(isNew ? 200 : 202).end(JSON.stringify({ ok: true, runId: `r${wakes}`, ...completion }));
   });
-  const gateway = `http://127.0.0.1:${await listenLocally(server, 0)}`;
-  onTestFinished(() => closeLocalServer(server));
   const records = join(folder, "records");
-  const settings = {
-    driver: "compose",
-    folder: join(folder, "project"),
-    agent: "imhotep",
-    mcp: ["plane"],
-    gateway,
-    records,
-  };
-  writeFileSync(join(folder, "openclaw-upgrade.json"), JSON.stringify({ ...settings, ...change.settings }));
-  const env = {
-    PATH: `${join(folder, "bin")}:${process.env["PATH"]}`,
-    HOME: folder,
-    DOCKER_STAND_IN: world,
-    OPENCLAW_HOOK_TOKEN: HOOK_TOKEN,
-  };
+  const settings = { driver: "compose", folder: join(folder, "project"), agent: "imhotep", mcp: ["plane"] };
+  writeFiles(folder, { "openclaw-upgrade.json": { ...settings, gateway, records, ...change.settings } });
   return {
-    ...{ folder, world, envFile, records, env, put, remove, read },
+    ...{ ...own, envFile, records },
     countWakes: () => wakes,
-    readCalls: () => (read("calls") ?? "").split("\n").filter((line) => line !== ""),
     readRecord: () => JSON.parse(readFileSync(join(records, "upgrade.json"), "utf8")),
     /** The command, in this process. */
-    async run(...args: string[]): Promise<CliResult> {
-      const result = { exit: -1, out: "", err: "" };
-      result.exit = await runCli(["openclaw", ...args], {
-        ...{ env, cwd: folder, stdin: Readable.from([]) },
-        out: (line) => {
-          result.out += line;
-        },
-        err: (line) => {
-          result.err += line;
-        },
-      });
-      return result;
-    },
-    /** The command in a process of its own, which the stand-in for docker can kill. */
-    spawn: (...args: string[]): Promise<CliResult> =>
-      spawnCli(["openclaw", ...args], { cwd: folder, env, timeout: UPGRADE_TIMEOUT }),
+    run: (...args: string[]) => runCliHere(["openclaw", ...args], { cwd: folder, env }),
     /** What an upgrade changes and a rollback restores: the environment file and the container's files. */
-    snapshotInstallation: () => [readFileSync(envFile, "utf8"), ...snapshotTree(join(world, "root"))],
+    snapshotInstallation() {
+      own.remove("root/home/node/.openclaw/opened");
+      return [readFileSync(envFile, "utf8"), ...snapshotTree(join(world, "root"))];
+    },
     snapshotAll: () => snapshotTree(folder).filter((line) => !line.includes("world/calls ")),
   };
+}
+
+/** Checks how a command with --json has ended, and returns its answer. */
+export function expectEnd({ exit, out, err }: CliResult, ...expected: [exit: number, state: string]) {
+  const answer = JSON.parse(out);
+  expect([exit, answer.state], err).toEqual(expected);
+  return answer;
 }
 
 /** Every path below a folder with type, mode, size and content. */
@@ -183,11 +144,7 @@ export function snapshotTree(folder: string): string[] {
     .sort()
     .map((name) => {
       const stats = lstatSync(join(folder, name));
-      const hash = stats.isFile()
-        ? createHash("sha256")
-            .update(readFileSync(join(folder, name)))
-            .digest("hex")
-        : "";
-      return `${name} ${stats.mode.toString(8)} ${hash}`;
+      const content = stats.isFile() ? readFileSync(join(folder, name)) : "";
+      return `${name} ${stats.mode.toString(8)} ${createHash("sha256").update(content).digest("hex")}`;
     });
 }

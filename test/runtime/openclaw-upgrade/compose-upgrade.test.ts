@@ -1,7 +1,8 @@
-import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { createComposeRig, ENV_SECRET, HOOK_TOKEN, MODEL_KEY } from "./compose-rig.ts";
+import { writeScripts } from "../../support/temp-folder.ts";
+import { createComposeRig, ENV_SECRET, expectEnd, HOOK_TOKEN, MODEL_KEY } from "./compose-rig.ts";
 
 const FULL = process.env["FULL"] !== undefined;
 /** Variants of what the other tests show: each takes a second or two. */
@@ -12,9 +13,7 @@ const CALLS = 48;
 describe("groundcrew openclaw upgrade with Docker Compose", () => {
   test("UPG-01..15: an upgrade pulls, backs up, pins, limits, starts and tests, and a second run changes nothing", async () => {
     const rig = await createComposeRig();
-    const result = await rig.spawn(...UPGRADE);
-    const answer = JSON.parse(result.out);
-    expect([result.exit, answer.state], result.err).toEqual([0, "completed"]);
+    const answer = expectEnd(await rig.spawn(...UPGRADE), 0, "completed");
     expect(answer.changed).toBe(4);
     expect(readFileSync(rig.envFile, "utf8")).toBe(
       `# Kept as it is.\nPOSTGRES_PASSWORD=${ENV_SECRET}\nOPENCLAW_IMAGE=ghcr.io/openclaw/openclaw:2026.2.26\nOTHER="a b"\n`,
@@ -25,9 +24,9 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     const calls = rig.readCalls();
     expect(calls).toHaveLength(CALLS);
     const findCall = (part: string) => calls.findIndex((call) => call.includes(part));
+    // The call of tar is the rehearsal of the backup.
     const order = [
       "pull --quiet ghcr.io/openclaw/openclaw:2026.2.26",
-      // The rehearsal of the backup.
       "entrypoint tar",
       " stop ",
       " up ",
@@ -69,16 +68,12 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     const rig = await createComposeRig();
     const before = rig.snapshotInstallation();
     const expectRefused = async (reason: string) => {
-      const result = await rig.run(...UPGRADE);
-      const { state, steps } = JSON.parse(result.out);
-      expect([result.exit, state], result.err).toEqual([1, "refused"]);
+      const { steps } = expectEnd(await rig.run(...UPGRADE), 1, "refused");
       expect(JSON.stringify(steps.at(-1))).toContain(reason);
       expect(rig.read("running")).toBe("2026.2.23");
       expect(rig.readCalls().filter((call) => call.includes(" stop "))).toEqual([]);
       expect(rig.snapshotInstallation()).toEqual(before);
-      expect(readdirSync(rig.records, { recursive: true }).filter((name) => String(name).includes("partial"))).toEqual(
-        [],
-      );
+      expect(readdirSync(rig.records, { recursive: true }).join()).not.toContain("partial");
     };
     rig.put("full", "1");
     await expectRefused("No space left on device");
@@ -90,21 +85,19 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
   test("UPG: a disk that fills up after the stop brings the old version back, and leaves no half archive", async () => {
     const rig = await createComposeRig();
     rig.put("full", "2");
-    const result = await rig.run(...UPGRADE);
-    expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([1, "rolled_back"]);
+    expectEnd(await rig.run(...UPGRADE), 1, "rolled_back");
     expect(rig.read("running")).toBe("2026.2.23\n");
     expect(rig.read("root/home/node/.openclaw/memory.txt")).toBe("what the agents know");
-    expect(readdirSync(rig.records, { recursive: true }).filter((name) => String(name).includes("tar"))).toEqual([]);
+    expect(readdirSync(rig.records, { recursive: true }).join()).not.toContain("tar");
   });
 
   test.skipIf(!FULL)("UPG: a flaky model is asked three times before the new version counts as broken", async () => {
     const rig = await createComposeRig();
     rig.put("flaky-2026.2.26", "2");
-    const result = await rig.run(...UPGRADE);
-    expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([0, "completed"]);
+    expectEnd(await rig.run(...UPGRADE), 0, "completed");
     const worse = await createComposeRig();
     worse.put("flaky-2026.2.26", "3");
-    expect(JSON.parse((await worse.run(...UPGRADE)).out).state).toBe("rolled_back");
+    expectEnd(await worse.run(...UPGRADE), 1, "rolled_back");
   });
 
   test("UPG: a scan of an image with thousands of vulnerabilities is read whole, and the new ones are named", async () => {
@@ -120,11 +113,7 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     };
     putScan("2026.2.23", "CVE-2024-1");
     putScan("2026.2.26", "CVE-2026-1");
-    writeFileSync(
-      join(rig.folder, "bin/trivy"),
-      '#!/bin/sh\ncat "$DOCKER_STAND_IN/scan-$(echo "$7" | cut -d : -f 2)"\n',
-      { mode: 0o755 },
-    );
+    writeScripts(join(rig.folder, "bin"), { trivy: 'cat "$DOCKER_STAND_IN/scan-$(echo "$7" | cut -d : -f 2)"' });
     // The upgrade ends after the scan, because this one is about that alone.
     rig.put("full", "1");
     const { steps } = JSON.parse((await rig.run(...UPGRADE)).out);
@@ -142,12 +131,10 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     const result = await rig.run(...UPGRADE);
     const answer = JSON.parse(result.out);
     expect(answer.state).toBe("rolled_back");
-    rig.remove("root/home/node/.openclaw/opened");
     expect(rig.snapshotInstallation()).toEqual(before);
     const report = readFileSync(answer.report, "utf8");
-    expect(report).toContain(
-      "\n````text\nEPERM: chown ``` [31m</details> key [secret] db [secret] hook [secret]\n````\n",
-    );
+    const cleaned = "EPERM: chown ``` [31m</details> key [secret] db [secret] hook [secret]";
+    expect(report).toContain(`\n\`\`\`\`text\n${cleaned}\n\`\`\`\`\n`);
     for (const secret of [MODEL_KEY, ENV_SECRET, HOOK_TOKEN])
       expect(report + result.out + result.err).not.toContain(secret);
   });
@@ -160,10 +147,8 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     // The image of the old version has a tag of its own.
     const kept = "groundcrew-rollback/openclaw:2026.2.23";
     expect(rig.readCalls()).toContainEqual(expect.stringContaining(`openclaw:2026.2.23 ${kept}`));
-    const result = await rig.run("rollback", "--json");
-    expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([0, "rolled_back"]);
+    expectEnd(await rig.run("rollback", "--json"), 0, "rolled_back");
     expect(rig.readCalls()).toContainEqual(expect.stringContaining(`tag ${kept} ghcr.io/openclaw/openclaw:2026.2.23`));
-    rig.remove("root/home/node/.openclaw/opened");
     expect(rig.snapshotInstallation()).toEqual(before);
     expect(JSON.parse((await rig.run("rollback", "--json")).out).changed).toBe(0);
   });
@@ -174,11 +159,8 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     const { archive } = rig.readRecord().backup;
     appendFileSync(archive, "x");
     for (const reason of ["has changed since it was made", "is missing"]) {
-      const result = await rig.run("rollback", "--json");
-      expect([result.exit, JSON.parse(result.out).state]).toEqual([1, "rollback_failed"]);
-      expect(JSON.parse(result.out).steps.at(-1).problem).toBe(
-        `the backup ${archive} ${reason}; the state was left alone`,
-      );
+      const { steps } = expectEnd(await rig.run("rollback", "--json"), 1, "rollback_failed");
+      expect(steps.at(-1).problem).toBe(`the backup ${archive} ${reason}; the state was left alone`);
       rmSync(archive, { force: true });
     }
     expect(rig.read("root/home/node/.openclaw/memory.txt")).toBe("what the agents know");
@@ -205,7 +187,7 @@ test("UPG: where Docker does not work or the registry lacks the version, --check
     expect(result.out).toMatch(cause);
     rig.remove(file);
   }
-  rig.env.PATH = rig.world;
+  rig.env["PATH"] = rig.world;
   expect((await rig.run(...UPGRADE, "--check")).out).toMatch(/the command docker is not installed.*Install Docker/);
   expect(rig.snapshotAll()).toEqual(before);
 });
@@ -252,33 +234,23 @@ async function killUpgrade(kill: string) {
   return { rig, before };
 }
 
-describe("groundcrew openclaw after kill -9", () => {
-  test.each(CONTINUED_KILLS)(
-    "UPG: the same command continues to the same end after %s",
-    { timeout: KILL_TEST_LIMIT },
-    async (kill) => {
-      const { rig } = await killUpgrade(kill);
-      const result = await rig.run(...UPGRADE);
-      expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([0, "completed"]);
-      expect([rig.read("running"), rig.readRecord().state]).toEqual(["2026.2.26\n", "completed"]);
-      expect(rig.read("root/home/node/.openclaw/memory.txt")).toBe("what the agents know");
-      expect(new Set(rig.read("root/home/node/.openclaw/limits")?.trim().split("\n")).size).toBe(4);
-    },
-  );
+describe("groundcrew openclaw after kill -9", { timeout: KILL_TEST_LIMIT }, () => {
+  test.each(CONTINUED_KILLS)("UPG: the same command continues to the same end after %s", async (kill) => {
+    const { rig } = await killUpgrade(kill);
+    expectEnd(await rig.run(...UPGRADE), 0, "completed");
+    expect([rig.read("running"), rig.readRecord().state]).toEqual(["2026.2.26\n", "completed"]);
+    expect(rig.read("root/home/node/.openclaw/memory.txt")).toBe("what the agents know");
+    expect(new Set(rig.read("root/home/node/.openclaw/limits")?.trim().split("\n")).size).toBe(4);
+  });
 
-  test.each(REVERTED_KILLS)(
-    "UPG: rollback restores what was there after %s",
-    { timeout: KILL_TEST_LIMIT },
-    async (kill) => {
-      const { rig, before } = await killUpgrade(kill);
-      const result = await rig.run("rollback", "--json");
-      expect(result.exit, result.err).toBe(0);
-      expect(["rolled_back", "refused"]).toContain(JSON.parse(result.out).state);
-      expect(rig.read("running")?.trim()).toBe("2026.2.23");
-      rig.remove("root/home/node/.openclaw/opened");
-      expect(rig.snapshotInstallation()).toEqual(before);
-    },
-  );
+  test.each(REVERTED_KILLS)("UPG: rollback restores what was there after %s", async (kill) => {
+    const { rig, before } = await killUpgrade(kill);
+    const result = await rig.run("rollback", "--json");
+    expect(result.exit, result.err).toBe(0);
+    expect(["rolled_back", "refused"]).toContain(JSON.parse(result.out).state);
+    expect(rig.read("running")?.trim()).toBe("2026.2.23");
+    expect(rig.snapshotInstallation()).toEqual(before);
+  });
 
   // A rollback calls docker to stop, three times to pin, to restore and to start.
   test
@@ -293,13 +265,10 @@ describe("groundcrew openclaw after kill -9", () => {
       expect((await rig.spawn("rollback", "--json")).out).toBe("");
       expect(rig.read(kill)).toBeUndefined();
       const refused = await rig.run(...UPGRADE);
-      expect([refused.exit, JSON.parse(refused.out).error.message]).toEqual([
-        1,
-        "The rollback to 2026.2.23 is not finished. Run `groundcrew openclaw rollback` first.",
-      ]);
+      const reason = "The rollback to 2026.2.23 is not finished. Run `groundcrew openclaw rollback` first.";
+      expect([refused.exit, JSON.parse(refused.out).error.message]).toEqual([1, reason]);
       const result = await rig.run("rollback", "--json");
       expect(result.exit, result.err).toBe(0);
-      rig.remove("root/home/node/.openclaw/opened");
       expect(rig.snapshotInstallation()).toEqual(before);
     },
   );
@@ -311,7 +280,6 @@ describe("groundcrew openclaw after kill -9", () => {
     [6, "start"],
   ] as const)(
     "UPG: a docker that hangs in a rollback's call %i is given up within 2 minutes, and the rollback can be repeated",
-    { timeout: KILL_TEST_LIMIT },
     async (call, name) => {
       const rig = await createComposeRig();
       const before = rig.snapshotInstallation();
@@ -320,13 +288,10 @@ describe("groundcrew openclaw after kill -9", () => {
       const began = performance.now();
       const { state, steps } = JSON.parse((await rig.run("rollback", "--json")).out);
       expect(performance.now() - began).toBeLessThan(120_000);
-      expect([state, steps.at(-1)]).toMatchObject([
-        "rollback_failed",
-        { name, problem: expect.stringContaining("no end within") },
-      ]);
+      const failed = { name, problem: expect.stringContaining("no end within") };
+      expect([state, steps.at(-1)]).toMatchObject(["rollback_failed", failed]);
       rig.remove("block");
       expect((await rig.run("rollback", "--json")).exit).toBe(0);
-      rig.remove("root/home/node/.openclaw/opened");
       expect(rig.snapshotInstallation()).toEqual(before);
     },
   );

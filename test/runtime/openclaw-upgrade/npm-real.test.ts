@@ -1,16 +1,16 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openNpmPrefix } from "../../../runtime/openclaw-upgrade/npm-driver.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { closeLocalServer, listenLocally } from "../../../simulators/local-server.ts";
-import { getBuiltProgram } from "../../support/built-program.ts";
+import { formatModelStream } from "../../support/model-stream.ts";
+import { runCli } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
+import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { expectEnd } from "./compose-rig.ts";
 
 const FROM = "2026.2.26";
 const TO = "2026.9.6";
@@ -22,10 +22,8 @@ const OVERRIDES = { libsignal: "npm:libsignal@6.0.0" };
 function createModelServer(): Server {
   return createServer(async (request, response) => {
     await text(request);
-    const chunk = (delta: object, finish: string | null) =>
-      `data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", created: 1, model: "fake", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
     response.writeHead(200, { "content-type": "text/event-stream" });
-    response.end(`${chunk({ role: "assistant", content: "OK" }, null)}${chunk({}, "stop")}data: [DONE]\n\n`);
+    response.end(formatModelStream({ role: "assistant", content: "OK" }, "stop"));
   });
 }
 
@@ -34,29 +32,19 @@ function createModelServer(): Server {
  * OPENCLAW_PREFIX a folder with both versions is used and kept.
  */
 describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade with npm's real packages", () => {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "groundcrew-npm-")));
+  const folder = createTempFolder("npm", afterAll);
   const prefix = process.env["OPENCLAW_PREFIX"] ?? join(folder, "prefix");
   const model = createModelServer();
+  /** How this machine reaches the registry. */
+  const NETWORK = /^(?:npm_config_\w+|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+)$/i;
+  const network = Object.entries(process.env).filter(([name]) => NETWORK.test(name)) as [string, string][];
   const env: Record<string, string> = {
-    PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`,
-    HOME: folder,
-    OPENCLAW_HOOK_TOKEN: HOOK_TOKEN,
-    OPENCLAW_DISABLE_BONJOUR: "1",
-    // How this machine reaches the registry.
-    ...(Object.fromEntries(
-      Object.entries(process.env).filter(([name]) =>
-        /^(?:npm_config_\w+|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+)$/i.test(name),
-      ),
-    ) as Record<string, string>),
+    ...{ PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`, HOME: folder },
+    ...{ OPENCLAW_HOOK_TOKEN: HOOK_TOKEN, OPENCLAW_DISABLE_BONJOUR: "1", ...Object.fromEntries(network) },
   };
 
   /** The real command in a process of its own, for minutes. */
-  async function openclaw(...args: string[]) {
-    const child = spawn(process.execPath, [getBuiltProgram("cli"), "openclaw", ...args], { cwd: folder, env });
-    const [out, err] = [text(child.stdout), text(child.stderr)];
-    const [exit] = (await once(child, "exit")) as [number];
-    return { exit, out: await out, err: await err };
-  }
+  const openclaw = (...args: string[]) => runCli(["openclaw", ...args], { cwd: folder, env, onEnd: () => {} });
 
   beforeAll(async () => {
     const modelPort = await listenLocally(model, 0);
@@ -64,16 +52,13 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
     const state = join(folder, "state");
     const workspace = join(folder, "workspace/imhotep");
     mkdirSync(workspace, { recursive: true });
-    mkdirSync(join(state, "skills/plane-bridge"), { recursive: true });
-    writeFileSync(join(state, "skills/plane-bridge/SKILL.md"), readFileSync("skills/plane-bridge/SKILL.md"));
     const cost = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
     const fake = {
       ...{ id: "fake", name: "fake", reasoning: false, input: ["text"] },
       ...{ cost, contextWindow: 200_000, maxTokens: 4096 },
     };
-    const provider = {
-      ...{ baseUrl: `http://127.0.0.1:${modelPort}/v1`, apiKey: "marked-secret-model-key", api: "openai-completions" },
-    };
+    const baseUrl = `http://127.0.0.1:${modelPort}/v1`;
+    const provider = { baseUrl, apiKey: "marked-secret-model-key", api: "openai-completions" };
     const config = {
       gateway: { mode: "local", port, bind: "loopback", auth: { mode: "token", token: "marked-secret-gateway" } },
       hooks: { enabled: true, token: HOOK_TOKEN, path: "/hooks", allowedAgentIds: ["imhotep"] },
@@ -83,18 +68,20 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
         list: [{ id: "imhotep", default: true, workspace }],
       },
     };
-    writeFileSync(join(state, "openclaw.json"), JSON.stringify(config, undefined, 2));
     const settings = {
       ...{ driver: "npm", prefix, state, workspaces: [workspace], agent: "imhotep", overrides: OVERRIDES },
       ...{ gateway: `http://127.0.0.1:${port}`, records: join(folder, "records") },
     };
-    writeFileSync(join(folder, "openclaw-upgrade.json"), JSON.stringify(settings));
+    writeFiles(folder, {
+      "state/openclaw.json": config,
+      "state/skills/plane-bridge/SKILL.md": readFileSync("skills/plane-bridge/SKILL.md"),
+      "openclaw-upgrade.json": settings,
+    });
   });
 
   afterAll(async () => {
     await openclaw("stop");
     await closeLocalServer(model);
-    rmSync(folder, { recursive: true, force: true });
   }, 600_000);
 
   test("UPG: an upgrade, an automatic rollback's steps and the way back run with both real gateways", {
@@ -105,14 +92,9 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
     await versions.pin(FROM);
     const started = await openclaw("start");
     expect(started.exit, started.out + started.err).toBe(0);
-    const upgraded = await openclaw("upgrade", "--from", FROM, "--to", TO, "--json");
-    const answer = JSON.parse(upgraded.out);
-    const report = readFileSync(answer.report, "utf8");
-    expect([upgraded.exit, answer.state], upgraded.err + report).toEqual([0, "completed"]);
+    expectEnd(await openclaw("upgrade", "--from", FROM, "--to", TO, "--json"), 0, "completed");
     expect(readlinkSync(join(prefix, "current"))).toBe(TO);
-    const rolledBack = await openclaw("rollback", "--json");
-    const back = JSON.parse(rolledBack.out);
-    expect([rolledBack.exit, back.state], rolledBack.err).toEqual([0, "rolled_back"]);
+    const back = expectEnd(await openclaw("rollback", "--json"), 0, "rolled_back");
     const seconds = back.steps.slice(-4).reduce((sum: number, step: { seconds: number }) => sum + step.seconds, 0);
     expect(seconds).toBeLessThan(120);
     // The old version refuses settings that the new one has rewritten, so these are the old ones.

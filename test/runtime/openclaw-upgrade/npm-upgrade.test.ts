@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { expectEnd } from "./compose-rig.ts";
 import { createNpmRig, NPM_FROM, NPM_TO } from "./npm-rig.ts";
 
 const FULL = process.env["FULL"] !== undefined;
@@ -14,7 +15,7 @@ const ALL_KILLS = Array.from({ length: CALLS }, (_, i) => [`kill-before ${i + 1}
 
 async function startRig() {
   const rig = await createNpmRig();
-  const started = await rig.run("start");
+  const started = await rig.spawn("start");
   expect(started.exit, started.out + started.err).toBe(0);
   rig.put("calls", "");
   return { rig, before: rig.snapshot() };
@@ -24,7 +25,7 @@ async function killUpgrade(kill: string) {
   const { rig, before } = await startRig();
   const [file = "", call = ""] = kill.split(" ");
   rig.put(file, call);
-  const killed = await rig.run(...UPGRADE);
+  const killed = await rig.spawn(...UPGRADE);
   expect([rig.read(file), killed.out]).toEqual([undefined, ""]);
   return { rig, before };
 }
@@ -34,9 +35,8 @@ describe("groundcrew openclaw upgrade with npm", () => {
     const { rig, before } = await startRig();
     rig.env["NODE_EXTRA_CA_CERTS"] = "/etc/ssl/certs/ca-certificates.crt";
     rig.env["DATABASE_URL"] = "postgres://ada:marked-secret@db/x";
-    const result = await rig.run(...UPGRADE);
-    expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([0, "completed"]);
-    expect(rig.countCalls()).toBe(CALLS);
+    expectEnd(await rig.spawn(...UPGRADE), 0, "completed");
+    expect(rig.readCalls().length).toBe(CALLS);
     expect([rig.readPinned(), rig.readFormat(), rig.listGateways().length]).toEqual([NPM_TO, NPM_TO, 1]);
     const installed = JSON.parse(readFileSync(join(rig.prefix, NPM_TO, "package.json"), "utf8"));
     expect(installed).toEqual({
@@ -45,57 +45,38 @@ describe("groundcrew openclaw upgrade with npm", () => {
     // npm gets the certificates of a company's own authority, and no secret.
     expect(rig.read("npm-environment")).toContain("NODE_EXTRA_CA_CERTS=/etc/ssl");
     expect(rig.read("npm-environment")).not.toContain("marked-secret");
-    const back = await rig.run("rollback", "--json");
-    expect([back.exit, JSON.parse(back.out).state], back.err).toEqual([0, "rolled_back"]);
+    expectEnd(await rig.spawn("rollback", "--json"), 0, "rolled_back");
     expect([rig.snapshot(), rig.listGateways().length]).toEqual([before, 1]);
   });
 
   test("UPG: an install that npm refuses ends the upgrade with npm's reason before anything is changed", async () => {
     const { rig, before } = await startRig();
-    rig.put(
-      "install-fails",
-      // What npm 11 prints with --json.
-      JSON.stringify({
-        error: {
-          code: 128,
-          summary: "An unknown git error occurred",
-          detail: `git --no-replace-objects ls-remote ssh://git@github.com/x/y.git\nfatal: Could not read from remote repository. 401 https://ada:hunter22@npm.test/ _authToken=abcdef npm_${"a1".repeat(18)} Bearer abcdef123\n\nPlease make sure you have the correct access rights`,
-        },
-      }),
-    );
-    const result = await rig.run(...UPGRADE);
-    const { state, steps } = JSON.parse(result.out);
-    expect([result.exit, state]).toEqual([1, "refused"]);
-    expect(steps.at(-1).problem).toContain(
-      "401 https://ada:[secret]@npm.test/ _authToken=[secret] npm_[secret] Bearer [secret]",
-    );
+    // What npm 11 prints with --json.
+    const detail = `git --no-replace-objects ls-remote ssh://git@github.com/x/y.git\nfatal: Could not read from remote repository. 401 https://ada:hunter22@npm.test/ _authToken=abcdef npm_${"a1".repeat(18)} Bearer abcdef123\n\nPlease make sure you have the correct access rights`;
+    rig.put("install-fails", { error: { code: 128, summary: "An unknown git error occurred", detail } });
+    const { steps } = expectEnd(await rig.spawn(...UPGRADE), 1, "refused");
+    const { problem } = steps.at(-1);
+    expect(problem).toContain("401 https://ada:[secret]@npm.test/ _authToken=[secret] npm_[secret] Bearer [secret]");
     // No general advice.
-    expect(steps.at(-1).problem).not.toContain("Please make sure");
-    expect(steps.at(-1).problem).toMatch(
-      /A package comes from Git.*"overrides".*ssh:\/\/git@github\.com\/x\/y\.git fatal: Could not read/,
+    expect(problem).not.toContain("Please make sure");
+    expect(problem).toMatch(
+      /A package comes from Git.*"overrides".*ssh:\/\/git@github\.com\/x\/y\.git fatal: Could not/,
     );
     expect([rig.snapshot(), rig.listGateways().length]).toEqual([before, 1]);
   });
 
-  test.skipIf(!FULL).each(ALL_KILLS)(
-    "UPG: the same command continues after %s of npm's upgrade",
-    { timeout: KILL_TEST_LIMIT },
-    async (kill) => {
+  describe.skipIf(!FULL).each(ALL_KILLS)("after %s", { timeout: KILL_TEST_LIMIT }, (kill) => {
+    test("UPG: the same command continues npm's upgrade", async () => {
       const { rig } = await killUpgrade(kill);
-      const result = await rig.run(...UPGRADE);
-      expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([0, "completed"]);
+      expectEnd(await rig.spawn(...UPGRADE), 0, "completed");
       expect([rig.readPinned(), rig.readFormat(), rig.listGateways().length]).toEqual([NPM_TO, NPM_TO, 1]);
-    },
-  );
+    });
 
-  test.skipIf(!FULL).each(ALL_KILLS)(
-    "UPG: rollback restores what was there after %s of npm's upgrade",
-    { timeout: KILL_TEST_LIMIT },
-    async (kill) => {
+    test("UPG: rollback restores what was there before npm's upgrade", async () => {
       const { rig, before } = await killUpgrade(kill);
-      const result = await rig.run("rollback", "--json");
+      const result = await rig.spawn("rollback", "--json");
       expect(result.exit, result.out + result.err).toBe(0);
       expect([rig.snapshot(), rig.listGateways().length]).toEqual([before, 1]);
-    },
-  );
+    });
+  });
 });

@@ -10,10 +10,10 @@ const createTeamSetup = () =>
 
 /** The changes at which a run is stopped, in their order. */
 const STEPS = [
-  ["set-up", "POST", "/api/instances/admins/sign-up/"],
+  ["set-up", "POST", /^\/api\/instances\/admins\/sign-up\/$/],
   ["workspace", "POST", /\/api\/workspaces\/$/],
-  ["account", "POST", "/auth/sign-up/"],
-  ["API key", "POST", "/api/users/api-tokens/"],
+  ["account", "POST", /^\/auth\/sign-up\/$/],
+  ["API key", "POST", /^\/api\/users\/api-tokens\/$/],
   ["webhook", "POST", /\/webhooks\/$/],
   ["project", "POST", /\/api\/v1\/.*\/projects\/$/],
   ["sample task", "POST", /\/work-items\/$/],
@@ -22,16 +22,16 @@ const STEPS = [
 /** The full run tries each step, the usual one that at which a secret could be lost. */
 const TRIED_STEPS = process.env["FULL"] ? STEPS : STEPS.filter(([name]) => name === "API key");
 
-/** Calls `act` before Plane handles the first request of this step, and answers whether that request has arrived. */
-function interruptAt(setup: ProvisionSetup, [, method, path]: (typeof STEPS)[number], act: () => void | Promise<void>) {
-  const state = { isReached: false };
+/** Calls `act` before Plane handles the first request of each step; returns the steps that have been reached. */
+function interruptAt(setup: ProvisionSetup, steps: readonly (typeof STEPS)[number][], act: () => unknown) {
+  const reached = new Set<string>();
   setup.plane.faults.beforeRequest(async (request) => {
-    const isSamePath = typeof path === "string" ? request.path === path : path.test(request.path);
-    if (state.isReached || request.method !== method || !isSamePath) return;
-    state.isReached = true;
+    const step = steps.find(([, method, path]) => method === request.method && path.test(request.path));
+    if (!step || reached.has(step[0])) return;
+    reached.add(step[0]);
     await act();
   });
-  return state;
+  return reached;
 }
 
 let undisturbed: ReturnType<typeof readProvisionedState> | undefined;
@@ -53,11 +53,11 @@ test("a provision process killed by SIGKILL at any step and repeated while its l
     const setup = await createTeamSetup();
     const folder = createCommandFolder(setup);
     let kill: (() => unknown) | undefined;
-    const state = interruptAt(setup, step, () => void kill?.());
-    const first = folder.start(["--yes"]);
-    kill = () => first.child.kill("SIGKILL");
+    const reached = interruptAt(setup, [step], () => kill?.());
+    const first = folder.start("--yes");
+    kill = () => first.signal("SIGKILL");
     expect((await first.ended).exit, step[0]).toBeNull();
-    expect(state.isReached, step[0]).toBe(true);
+    expect([...reached]).toEqual([step[0]]);
     expect(existsSync(folder.lock), step[0]).toBe(true);
     expect(await folder.run("--yes"), step[0]).toMatchObject({ exit: 0 });
     folder.loadFiles();
@@ -73,16 +73,8 @@ test("a second provision process of the same folder is refused at any step of th
   const seconds: Awaited<ReturnType<typeof folder.run>>[] = [];
   // A process for each step in the full run; otherwise at the first, a middle one and the last.
   const triedSteps = STEPS.filter((_, i) => process.env["FULL"] || i % 3 === 0);
-  const pathsOfSteps = triedSteps.map(([, method, path]) => ({ method, path, isReached: false }));
-  setup.plane.faults.beforeRequest(async ({ method, path }) => {
-    const step = pathsOfSteps.find(
-      (each) => each.method === method && (typeof each.path === "string" ? each.path === path : each.path.test(path)),
-    );
-    if (!step || step.isReached) return;
-    step.isReached = true;
-    seconds.push(await folder.run("--yes"));
-  });
-  const first = folder.start(["--yes"]);
+  interruptAt(setup, triedSteps, async () => seconds.push(await folder.run("--yes")));
+  const first = folder.start("--yes");
   expect(await first.ended).toMatchObject({ exit: 0 });
   expect(seconds).toHaveLength(triedSteps.length);
   for (const { exit, out, err } of seconds) {
@@ -99,10 +91,10 @@ test("provision releases its lock when it is stopped by SIGINT, and says how to 
   const { start, lock } = createCommandFolder(setup);
   setup.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });
   const isSilent = () => setup.plane.ledger.requests.some(({ status }) => status === 0);
-  const run = start(["--yes"]);
+  const run = start("--yes");
   await expect.poll(isSilent, { timeout: 15_000 }).toBe(true);
   expect(existsSync(lock)).toBe(true);
-  run.child.kill("SIGINT");
+  run.signal("SIGINT");
   const { exit, err } = await run.ended;
   expect(exit).toBe(130);
   expect(err).toContain("Run the same command again: it continues where it stopped.");

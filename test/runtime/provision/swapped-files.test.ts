@@ -1,22 +1,11 @@
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { nodeFiles } from "../../../runtime/node/files.ts";
 import { createProvisionDisk } from "../../../runtime/provision/provision-disk.ts";
 import { createProcessSetup, createProvisionSetup, TEAM_AGENTS } from "../../functions/provision/provision-setup.ts";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
+import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
 import { createCommandFolder, listFiles } from "./command-folder.ts";
 
 /** The full run tries each form, the usual one the first. */
@@ -30,8 +19,7 @@ async function createSwapRun() {
   const setup = await createProcessSetup({ config: { agents: TEAM_AGENTS.slice(0, 2) } });
   const folder = createCommandFolder(setup);
   const outside = join(folder.cwd, "outside");
-  mkdirSync(outside, { mode: 0o777 });
-  chmodSync(outside, 0o777);
+  makeOpenFolder(outside);
   async function runWithSwap(swap: () => void) {
     let isDone = false;
     setup.plane.faults.beforeRequest(({ method, path }) => {
@@ -58,7 +46,7 @@ test.each(sample(["secrets.json", "agents/imhotep/token"]))(
     const { data, outside, folder, runWithSwap, findExposed } = await createSwapRun();
     const target = join(outside, "theirs.json");
     const path = join(data, name);
-    writeFileSync(target, '{"TICK_TOKEN":"of-another-program-1"}', { mode: 0o644 });
+    writeFiles(outside, { "theirs.json": '{"TICK_TOKEN":"of-another-program-1"}' }, 0o644);
     const { exit, err, out } = await runWithSwap(() => {
       rmSync(path, { force: true });
       mkdirSync(join(path, ".."), { recursive: true });
@@ -74,14 +62,13 @@ test.each(sample(["secrets.json", "agents/imhotep/token"]))(
 
 const REPLACED_FOLDERS: [string, (data: string, outside: string) => void][] = [
   ["a link to another folder", (data, outside) => symlinkSync(outside, data)],
-  [
-    "another folder that everyone may write to",
-    (data) => {
-      mkdirSync(data);
-      chmodSync(data, 0o777);
-    },
-  ],
+  ["another folder that everyone may write to", makeOpenFolder],
 ];
+
+function makeOpenFolder(path: string): void {
+  mkdirSync(path);
+  chmodSync(path, 0o777);
+}
 
 test.each(sample(REPLACED_FOLDERS))(
   "%s that takes the place of the data folder during a provision run receives no file, and no secret is lost",
@@ -106,47 +93,36 @@ test.each(sample(REPLACED_FOLDERS))(
 
 /** The provision command with real files: SECRETS_FILE in `data`, beside it a folder `outside` that is not its own. */
 async function createDiskSetup() {
-  const root = mkdtempSync(join(tmpdir(), "groundcrew-provision-"));
-  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  const root = createTempFolder("provision");
   const [data, outside] = [join(root, "data"), join(root, "outside")];
   mkdirSync(outside);
   const config = join(root, "groundcrew.json");
-  writeFileSync(config, JSON.stringify({ agents: TEAM_AGENTS }), { mode: 0o600 });
-  const secretsFile = join(data, "secrets.json");
-  const setup = await createProvisionSetup({ env: { SECRETS_FILE: secretsFile, GROUNDCREW_CONFIG: config } });
+  writeFiles(root, { "groundcrew.json": { agents: TEAM_AGENTS } });
+  const env = { SECRETS_FILE: join(data, "secrets.json"), GROUNDCREW_CONFIG: config };
+  const setup = await createProvisionSetup({ env });
   const provision = (...args: string[]) =>
     setup.provision(["--yes", ...args], { disk: createProvisionDisk(), files: nodeFiles });
-  return { setup, data, outside, secretsFile, provision };
+  return { setup, data, outside, provision };
 }
 
-test.each([["a text", "keep me\n"]])(
-  "SECRETS_FILE that links to %s elsewhere is refused, and nothing is overwritten or done in Plane",
-  async (_what, text) => {
-    const { setup, data, outside, secretsFile, provision } = await createDiskSetup();
-    const target = join(outside, "file");
-    writeFileSync(target, text, { mode: 0o600 });
-    mkdirSync(data);
-    symlinkSync(target, secretsFile);
-    const { exit, err } = await provision();
-    expect(exit).toBe(78);
-    expect(err).toContain(secretsFile);
-    expect(readFileSync(target, "utf8")).toBe(text);
-    expect(setup.plane.ledger.requests).toEqual([]);
-  },
-);
-
-test.each(["secrets.json", "provision-secrets.json"])(
-  "%s that links to a missing file is refused: neither the link nor its target is written",
-  async (name) => {
+test.each([
+  ["secrets.json", "a text", "file", ""],
+  ["secrets.json", "a missing file", "missing", " is a symbolic link to a file that does not exist"],
+  ["provision-secrets.json", "a missing file", "missing", " is a symbolic link to a file that does not exist"],
+])(
+  "%s that links to %s elsewhere is refused: neither the link nor its target is written, and nothing is done in Plane",
+  async (name, _what, target, problem) => {
     const { setup, data, outside, provision } = await createDiskSetup();
+    if (target === "file") writeFiles(outside, { file: "keep me\n" });
     mkdirSync(data);
     const link = join(data, name);
-    symlinkSync(join(outside, "missing"), link);
+    symlinkSync(join(outside, target), link);
     const { exit, err } = await provision();
     expect(exit).toBe(78);
-    expect(err).toContain(`${link} is a symbolic link to a file that does not exist`);
+    expect(err).toContain(link + problem);
     expect(lstatSync(link).isSymbolicLink()).toBe(true);
-    expect(readdirSync(outside)).toEqual([]);
+    const texts = readdirSync(outside).map((path) => readFileSync(join(outside, path), "utf8"));
+    expect(texts).toEqual(target === "file" ? ["keep me\n"] : []);
     expect(setup.plane.ledger.requests).toEqual([]);
   },
 );

@@ -1,13 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { pickSize } from "../../reliability/random-source.ts";
+import { createCertificate } from "../../support/certificate.ts";
 import { findFreePort, hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
+import { createTempFolder } from "../../support/temp-folder.ts";
 import { runStoreProcess } from "./store-process.ts";
 
 /** Limit for what happens within a second or two on a machine that is not busy. */
@@ -22,11 +21,8 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
   beforeEach(async () => {
     connectionChanges.length = 0;
     redis = await startRedis({ appendonly: "yes", appendfsync: "always" });
-    store = await connectRedisStore({
-      url: redis.url,
-      prefix: "t",
-      onConnection: (lost) => connectionChanges.push(lost),
-    });
+    const onConnection = (lost: string | undefined) => connectionChanges.push(lost);
+    store = await connectRedisStore({ url: redis.url, prefix: "t", onConnection });
   });
   afterEach(async () => {
     await store.close();
@@ -39,10 +35,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
   const refused = (call: () => Promise<unknown>) => expect(call()).rejects.toMatchObject({ code: "unavailable" });
   /** The call is refused without being sent, and so without waiting for an answer or a connection. */
   const refusedAtOnce = (call: () => Promise<unknown>) =>
-    expect(call()).rejects.toMatchObject({
-      code: "unavailable",
-      message: expect.stringContaining("is not connected"),
-    });
+    expect(call()).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("is not connected") });
 
   const rounds = pickSize(10, 1);
   test(
@@ -114,10 +107,8 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
     await nextTurn();
     expect(isBehindRefused).toBe(true);
     await behind;
-    await vi.waitFor(
-      () => expect(connectionChanges).toEqual([undefined, expect.stringContaining("Socket timeout")]),
-      LIMIT,
-    );
+    const changes = [undefined, expect.stringContaining("Socket timeout")];
+    await vi.waitFor(() => expect(connectionChanges).toEqual(changes), LIMIT);
     await refusedAtOnce(() => put("later"));
     redis.thaw();
     await works();
@@ -149,12 +140,9 @@ describe.skipIf(!hasRedisServer())("opening a store in Redis", () => {
   });
 
   test("over TLS works with a trusted certificate only", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "groundcrew-tls-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = createTempFolder("tls");
     const [cert, key, port] = [join(folder, "cert.pem"), join(folder, "key.pem"), String(await findFreePort())];
-    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"];
-    const names = ["-subj", "/CN=groundcrew", "-addext", "subjectAltName=IP:127.0.0.1"];
-    execFileSync("openssl", ["req", "-x509", ...curve, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
+    createCertificate("IP:127.0.0.1", { key, cert });
     const files = { "tls-cert-file": cert, "tls-key-file": key, "tls-ca-cert-file": cert };
     const redis = await startRedis({ "tls-port": port, "tls-auth-clients": "no", ...files });
     onTestFinished(() => redis.stop());

@@ -1,5 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
@@ -9,6 +8,7 @@ import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { readAllRows } from "../../../shared/store/records.ts";
 import { pickSize } from "../../reliability/random-source.ts";
+import { createTempFolder } from "../../support/temp-folder.ts";
 import { runStoreProcess, startStoreProcess } from "./store-process.ts";
 
 describe("the embedded file", () => {
@@ -16,7 +16,10 @@ describe("the embedded file", () => {
   let url: string;
   const stores: Store[] = [];
   beforeEach(() => {
-    folder = join(mkdtempSync(join(tmpdir(), "groundcrew-sqlite-")), "data");
+    folder = join(
+      createTempFolder("sqlite", () => {}),
+      "data",
+    );
     url = `file:${folder}`;
   });
   afterEach(async () => {
@@ -114,9 +117,8 @@ describe("the embedded file", () => {
     const store = await open();
     expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
     lose();
-    await expect(store.commit({ put: [{ key: "b", value: 1 }] })).rejects.toThrow(
-      /deleted or replaced.*start Groundcrew/,
-    );
+    const write = store.commit({ put: [{ key: "b", value: 1 }] });
+    await expect(write).rejects.toThrow(/deleted or replaced.*start Groundcrew/);
     mkdirSync(folder);
     writeFileSync(join(folder, "groundcrew.db"), "");
     await expect(store.lease("c", "ann", 1000)).rejects.toMatchObject({ code: "unavailable" });
@@ -124,9 +126,8 @@ describe("the embedded file", () => {
 
   test("that cannot be created or is not a database is refused with its path", async () => {
     writeFileSync(join(folder, "..", "file"), "");
-    await expect(openStore(`file:${join(folder, "..", "file", "data")}`, { prefix: "t" })).rejects.toThrow(
-      /groundcrew\.db cannot be opened: .*ENOTDIR/,
-    );
+    const opening = openStore(`file:${join(folder, "..", "file", "data")}`, { prefix: "t" });
+    await expect(opening).rejects.toThrow(/groundcrew\.db cannot be opened: .*ENOTDIR/);
     await (await open()).close();
     writeFileSync(join(folder, "groundcrew.db"), "not a database, ".repeat(1000));
     await expect(open()).rejects.toThrow(/groundcrew\.db cannot be opened: .*not a database/);
@@ -171,12 +172,9 @@ test("REL-9 the clock of the embedded file starts with the wall clock and does n
 });
 
 test("STORE_URL names a folder below the current one, or an absolute one by file:/… and file:///…", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-open-"));
+  const folder = createTempFolder("open");
   const before = process.cwd();
-  onTestFinished(() => {
-    process.chdir(before);
-    rmSync(folder, { recursive: true });
-  });
+  onTestFinished(() => process.chdir(before));
   process.chdir(folder);
   const urls = { "file:./data": "data", "file:other": "other", "file:a b/c": "a b/c", [`file:${folder}/one`]: "one" };
   for (const [url, path] of Object.entries({ ...urls, [pathToFileURL(`${folder}/two é`).href]: "two é" })) {

@@ -27,11 +27,8 @@ test("the Worker's zod has every function that the product uses", () => {
   expect([used.length > 500, missing]).toEqual([true, []]);
 });
 
-const PLANE = {
-  PLANE_URL: "https://plane.example.com",
-  PLANE_API_KEY: "plane_api_of_this_test",
-  PLANE_WORKSPACE: "javisi",
-};
+const PLANE_URL = "https://plane.example.com";
+const PLANE = { PLANE_URL, PLANE_API_KEY: "plane_api_of_this_test", PLANE_WORKSPACE: "javisi" };
 
 function readProblems(env: Record<string, unknown>): string[] {
   const parsed = readWorkerSettings(env);
@@ -48,9 +45,8 @@ test("a Worker's settings come from its variables, the settings file from the te
   expect(readProblems({ ...PLANE, PLANE_URL: "plane" })).toEqual([expect.stringContaining("PLANE_URL")]);
   expect(readProblems({ ...PLANE, GROUNDCREW_CONFIG_JSON: "{" })).toHaveLength(1);
   // What a row of the object can hold.
-  expect(readWorkerSettings({ ...PLANE, WEBHOOK_MAX_BYTES: "5000000" })).toMatchObject({
-    settings: { webhookLimit: 1_500_000 },
-  });
+  const settings = { webhookLimit: 1_500_000 };
+  expect(readWorkerSettings({ ...PLANE, WEBHOOK_MAX_BYTES: "5000000" })).toMatchObject({ settings });
 });
 
 const NO_TICKETS = "nothing: tickets need a machine with a ticket runner; remove it";
@@ -84,7 +80,7 @@ const FILES: Record<string, object> = {
 };
 const ENVIRONMENT = {
   ...{ PATH: "/usr/bin", AWS_SECRET_ACCESS_KEY: "of another program", PLANE_WORKSPACE: "javisi" },
-  ...{ PLANE_URL: "https://plane.example.com", PUBLIC_URL: "https://crew.example.com" },
+  ...{ PLANE_URL, PUBLIC_URL: "https://crew.example.com" },
 };
 
 async function deploy(
@@ -110,11 +106,8 @@ async function deploy(
 }
 
 test("a Plane that Cloudflare cannot reach, and settings that cannot be used on Workers, are refused at deployment", async () => {
-  const addresses = [
-    ...["http://localhost:8000", "http://10.1.2.3", "http://[fd00::1]:80", "http://plane:8000", "http://172.16.0.1"],
-    ...["https://plane.internal", "http://100.64.0.1", "http://[::1]"],
-  ];
-  for (const address of addresses) {
+  const hosts = ["localhost:8000", "10.1.2.3", "[fd00::1]:80", "plane:8000", "172.16.0.1", "100.64.0.1", "[::1]"];
+  for (const address of [...hosts.map((host) => `http://${host}`), "https://plane.internal"]) {
     const { code, commands, text } = await deploy({ ...ENVIRONMENT, PLANE_URL: address });
     expect([address, code, commands]).toEqual([address, 78, []]);
     for (const part of ["PLANE_URL", new URL(address).hostname]) expect(text).toContain(part);
@@ -140,10 +133,10 @@ test("a deployment sends what provision wrote as the Worker's variables and noth
 });
 
 test("nothing is deployed with more variables than Cloudflare allows, and the error says which they are", async () => {
-  const create = (name: string, count: number) =>
-    Object.fromEntries(
-      Array.from({ length: count }, (_, i) => [`${name}_AGENT_${i}`, `secret-of-agent-${i}-in-tests`]),
-    );
+  const create = (name: string, count: number) => {
+    const secrets = Array.from({ length: count }, (_, i) => [`${name}_AGENT_${i}`, `secret-of-agent-${i}-in-tests`]);
+    return Object.fromEntries(secrets);
+  };
   const tokens = { ...ENVIRONMENT, ...create("AGENT_TOKEN", 60) };
   const most = 128 - Object.keys((await deploy(tokens)).sent).length;
   expect((await deploy({ ...tokens, ...create("PLANE_API_KEY", most) })).code).toBe(0);
