@@ -1,50 +1,30 @@
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { buffer } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
+import { closeLocalServer, listenLocally } from "../../simulators/local-server.ts";
+import type { OnEnd } from "../support/temp-folder.ts";
 import { startCaddy } from "./start-caddy.ts";
 
-export interface Upstream {
-  /** `127.0.0.1:4711` */
-  address: string;
-  requests: { method: string; url: string; headers: Record<string, string | string[] | undefined>; body: string }[];
-  stop(): Promise<void>;
+interface RecordedRequest extends Pick<IncomingMessage, "headers"> {
+  url: string;
 }
 
-/** Adds what ends a server; by default it runs at the end of the test. */
-type OnEnd = (end: () => Promise<void>) => void;
-
 /** Starts an HTTP server behind Caddy that records requests; by default it answers 200 with its name. */
-export async function startUpstream(
-  name: string,
-  answer?: RequestListener,
-  onEnd: OnEnd = onTestFinished,
-): Promise<Upstream> {
-  const requests: Upstream["requests"] = [];
+export async function startUpstream(name: string, answer?: RequestListener, onEnd: OnEnd = onTestFinished) {
+  const requests: RecordedRequest[] = [];
   const server = createServer(async (request, response) => {
     // A proxy's own checks, whether the server answers.
-    if (!request.headers["x-forwarded-for"]) {
-      response.end();
-      return;
-    }
-    let body = "";
-    try {
-      for await (const chunk of request) body += chunk;
-    } catch {
-      // A request that breaks off is recorded as far as it came.
-    }
-    requests.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body });
+    if (!request.headers["x-forwarded-for"]) return void response.end();
+    // A request that breaks off is recorded as far as it came.
+    await buffer(request).catch(() => {});
+    requests.push({ url: request.url ?? "", headers: request.headers });
     if (answer) answer(request, response);
     else response.end(name);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const stop = () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
+  const address = `127.0.0.1:${await listenLocally(server, 0)}`;
+  const stop = () => closeLocalServer(server);
   onEnd(stop);
-  return { address: `127.0.0.1:${port}`, requests, stop };
+  return { address, requests, stop };
 }
 
 const SERVICES = ["API", "ADMIN", "SPACE", "LIVE", "WEB", "STORAGE"] as const;

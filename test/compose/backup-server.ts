@@ -1,20 +1,11 @@
-import { spawn, spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
 import { EMPTY_STORE } from "../runtime/backup/backup-machine.ts";
 import { POSTGRES_PROGRAMS, type TestPostgres } from "../support/postgres-server.ts";
+import { startProgram } from "../support/program.ts";
+import { createTempFolder, type OnEnd, writeFiles, writeScripts } from "../support/temp-folder.ts";
 
 /** The PostgreSQL that the containers use. */
 interface Databases {
@@ -37,44 +28,30 @@ export function createComposeServer(
   {
     services = ["groundcrew", "api", "storage", "postgres", "backup-database"],
     onEnd = onTestFinished,
-  }: { services?: readonly string[]; onEnd?: (clean: () => void) => void } = {},
+  }: { services?: readonly string[]; onEnd?: OnEnd } = {},
 ) {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "groundcrew-compose-")));
-  onEnd(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = createTempFolder("compose", onEnd);
   const path = (name: string) => join(folder, name);
-  for (const name of [
-    "compose",
-    "runtime/backup",
-    "bin",
-    "container",
-    "volumes/data/agents",
-    "volumes/data/store",
-    "volumes/uploads/b",
-    "volumes/backups",
-  ])
+  for (const name of ["container", "volumes/data/agents", "volumes/backups"])
     mkdirSync(path(name), { recursive: true });
-  for (const name of ["backup", "restore", "dot-env", "setup-checks", "create-database"])
-    cpSync(`compose/${name}`, path(`compose/${name}`));
-  for (const name of ["dump-database", "restore-database"])
-    cpSync(`runtime/backup/${name}`, path(`runtime/backup/${name}`));
+  const scripts = ["backup", "restore", "dot-env", "setup-checks", "create-database"].map((name) => `compose/${name}`);
+  for (const name of [...scripts, "runtime/backup/dump-database", "runtime/backup/restore-database"])
+    cpSync(name, path(name));
   const standIn = resolve("test/compose/docker-containers.ts");
-  const wrapper = `#!/bin/sh\nexec ${process.execPath} --disable-warning=ExperimentalWarning ${standIn} "$@"\n`;
-  writeFileSync(path("bin/docker"), wrapper);
-  chmodSync(path("bin/docker"), 0o755);
-  writeFileSync(path("compose/.env"), "PLANE_WORKSPACE=javisi\n", { mode: 0o600 });
-  writeFileSync(path("volumes/data/secrets.json"), '{"ADMIN_TOKEN":"marked-secret-admin-token"}', { mode: 0o600 });
-  writeFileSync(path("volumes/data/store/groundcrew.db"), EMPTY_STORE);
-  writeFileSync(path("volumes/uploads/b/picture.png"), "a picture");
-  mkdirSync(path("exchange"), { mode: 0o700 });
-  // The container with PostgreSQL's programs.
-  const server = spawn("sh", [resolve("compose/serve-database")], {
-    env: {
-      PATH: `${path("bin")}:${POSTGRES_PROGRAMS}:${process.env["PATH"]}`,
-      ...{ ...account, EXCHANGE: path("exchange"), SCRIPTS: resolve("runtime/backup") },
-    },
-    stdio: "ignore",
+  writeScripts(path("bin"), {
+    docker: `exec ${process.execPath} --disable-warning=ExperimentalWarning ${standIn} "$@"`,
   });
-  onEnd(() => void server.kill());
+  writeFiles(folder, {
+    "compose/.env": "PLANE_WORKSPACE=javisi\n",
+    "volumes/data/secrets.json": { ADMIN_TOKEN: "marked-secret-admin-token" },
+    "volumes/data/store/groundcrew.db": EMPTY_STORE,
+    "volumes/uploads/b/picture.png": "a picture",
+  });
+  mkdirSync(path("exchange"), { mode: 0o700 });
+  const PATH = `${path("bin")}:${POSTGRES_PROGRAMS}:${process.env["PATH"]}`;
+  // The container with PostgreSQL's programs.
+  const serverEnv = { ...account, EXCHANGE: path("exchange"), SCRIPTS: resolve("runtime/backup") };
+  startProgram(["sh", resolve("compose/serve-database")], { env: { PATH, ...serverEnv }, onEnd });
   const shared = { PLANE_USER: account.PGUSER, PLANE_PASSWORD: account.PGPASSWORD, PLANE_DATABASE: account.PGDATABASE };
   const groundcrew = {
     ...{ SECRETS_FILE: path("volumes/data/secrets.json"), STORE_URL: `file:${path("volumes/data/store")}` },
@@ -103,20 +80,10 @@ export function createComposeServer(
     path,
     read: (name: string) => readFileSync(path(name), "utf8"),
     run(script: "backup" | "restore", args: readonly string[] = []) {
-      return spawnSync("sh", [path(`compose/${script}`), ...args], {
-        env: {
-          PATH: `${path("bin")}:${POSTGRES_PROGRAMS}:${process.env["PATH"]}`,
-          STAND_IN: JSON.stringify(config),
-        },
-        encoding: "utf8",
-        input: "",
-      });
+      const options = { env: { PATH, STAND_IN: JSON.stringify(config) }, encoding: "utf8", input: "" } as const;
+      return spawnSync("sh", [path(`compose/${script}`), ...args], options);
     },
     listBackups: () => readdirSync(path("volumes/backups")).filter((name) => !name.startsWith(".")),
-    listCalls: (): string[][] =>
-      readFileSync(path("calls"), "utf8")
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line)),
+    listCalls: (): string[][] => JSON.parse(`[${readFileSync(path("calls"), "utf8").trim().replaceAll("\n", ",")}]`),
   };
 }

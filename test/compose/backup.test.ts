@@ -1,10 +1,10 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from "../support/postgres-server.ts";
+import { createTempFolder, writeFiles, writeScripts } from "../support/temp-folder.ts";
 import { createAccount, createComposeServer } from "./backup-server.ts";
 import { createStandIns } from "./docker-stand-in.ts";
 
@@ -20,27 +20,25 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", {
   let fresh: TestPostgres;
   let account: ReturnType<typeof createAccount>;
   let server: ReturnType<typeof createComposeServer>;
-  const ends: (() => void)[] = [];
+  const ends: (() => void | Promise<void>)[] = [];
   const query = (sql: string) => old.query(sql, account);
 
   beforeAll(async () => {
     [old, fresh] = await Promise.all([startPostgres(), startPostgres()]);
-    old.query("CREATE ROLE plane LOGIN PASSWORD 'plane'");
-    old.query("CREATE DATABASE plane_production OWNER plane");
+    old.createPlaneDatabase();
     account = createAccount(old);
     query("CREATE TABLE issues AS SELECT i AS id, 'Ticket ' || i AS name FROM generate_series(1, 2000) i");
     server = createComposeServer({ admin: old.admin, account }, { onEnd: (end) => ends.push(end) });
     writeFileSync(server.path("compose/.env"), OLD_ENV, { mode: 0o600 });
   }, 60_000);
 
-  afterAll(() => {
-    for (const end of [...ends, () => old.stop(), () => fresh.stop()]) end();
+  afterAll(async () => {
+    for (const end of [...ends.reverse(), old.stop, fresh.stop]) await end();
   }, 60_000);
 
   test("make no backup when the dump breaks off", () => {
     const other = createComposeServer({ admin: old.admin, account });
-    writeFileSync(other.path("bin/pg_dump"), `#!/bin/sh\n${POSTGRES_PROGRAMS}/pg_dump "$@" | head -c 3000; exit 1\n`);
-    chmodSync(other.path("bin/pg_dump"), 0o755);
+    writeScripts(other.path("bin"), { pg_dump: `${POSTGRES_PROGRAMS}/pg_dump "$@" | head -c 3000; exit 1` });
     const { status, stderr } = other.run("backup");
     expect(status).not.toBe(0);
     expect(stderr).toContain("The dump on standard input is incomplete");
@@ -60,9 +58,8 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", {
     const [name = ""] = server.listBackups();
     expect(JSON.parse(server.read("volumes/backups/.last-test.json"))).toMatchObject({ backup: name });
     const backup = server.path(`volumes/backups/${name}`);
-    expect(readdirSync(backup).sort()).toEqual(
-      ["SHA256SUMS", "database.dump", "manifest.json", "secrets", "settings", "store", "uploads"].sort(),
-    );
+    const parts = ["SHA256SUMS", "database.dump", "manifest.json", "secrets", "settings", "store", "uploads"];
+    expect(readdirSync(backup).sort()).toEqual(parts);
     expect(statSync(join(backup, "settings/compose.env")).mode & 0o777).toBe(0o600);
     expect(server.read("calls")).not.toContain("marked-secret");
     execFileSync("sha256sum", ["--check", "--quiet", "SHA256SUMS"], { cwd: backup });
@@ -148,11 +145,10 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", {
 
 /** Runs compose/daily-backup until it waits for the time after `waits`; its commands, and how long it waited each time. */
 function runDaily(options: { at: string; newest?: string; time?: string; waits: number }) {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-daily-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = createTempFolder("daily");
   mkdirSync(join(folder, "backups"));
   if (options.newest !== undefined) mkdirSync(join(folder, "backups", options.newest));
-  writeFileSync(join(folder, "now"), `${Date.parse(options.at) / 1000}`);
+  writeFiles(folder, { now: `${Date.parse(options.at) / 1000}` });
   const standIns = createStandIns(folder, {
     groundcrew: "",
     // The clock moves by what is slept, and the script is ended once it has waited often enough.
@@ -175,21 +171,12 @@ describe("INFRA-05 compose/daily-backup", () => {
 
   test("makes a backup every day at the time, and tests a restore after each", () => {
     const { calls } = runDaily({ at: "2026-11-23T12:00:00Z", newest: "2026-11-23T03-00-00Z", waits: 3 });
-    expect(calls).toEqual([
-      `sleep ${15 * 3600}`,
-      BACKUP,
-      TEST,
-      `sleep ${24 * 3600}`,
-      BACKUP,
-      TEST,
-      `sleep ${24 * 3600}`,
-    ]);
+    const day = [BACKUP, TEST, `sleep ${24 * 3600}`];
+    expect(calls).toEqual([`sleep ${15 * 3600}`, ...day, ...day]);
   });
 
   test("makes none only by a setting, and refuses what is no time", () => {
-    expect(runDaily({ at: "2026-11-23T12:00:00Z", time: "off", waits: 1 })).toMatchObject({
-      calls: ["sleep infinity"],
-    });
+    expect(runDaily({ at: "2026-11-23T12:00:00Z", time: "off", waits: 1 }).calls).toEqual(["sleep infinity"]);
     const wrong = runDaily({ at: "2026-11-23T12:00:00Z", time: "25:00", waits: 1 });
     expect([wrong.status, wrong.calls]).toEqual([78, []]);
   });

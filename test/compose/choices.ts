@@ -1,4 +1,4 @@
-import { type ComposeProject, copyComposeFolder, readDotEnv, readProject, runSetup } from "./compose-files.ts";
+import { copyComposeFolder, readDotEnv, readProject, runSetup } from "./compose-files.ts";
 
 /** A choice of overlays with the answers and secrets that setup needs for it. */
 export interface OverlayChoice {
@@ -38,25 +38,21 @@ export const OVERLAY_CHOICES: readonly OverlayChoice[] = [
   })),
 ];
 
-/** The project and the variables of one choice. */
-interface Prepared {
-  project: ComposeProject;
-  env: Record<string, string>;
+type Prepared = ReturnType<typeof prepare>;
+const prepared = new Map<OverlayChoice, Prepared>();
+
+/** Runs the real setup for a choice, once for all tests; returns the project and the variables. */
+export function prepareChoice(choice: OverlayChoice): Prepared {
+  const result = prepared.get(choice) ?? prepare(choice);
+  prepared.set(choice, result);
+  return result;
 }
 
-const prepared = new Map<string, Prepared>();
-
-/** Runs the real setup for a choice, once for all tests. */
-export function prepareChoice(choice: OverlayChoice): Prepared {
-  const key = JSON.stringify(choice);
-  const present = prepared.get(key);
-  if (present) return present;
+function prepare({ overlays, answers, secrets }: OverlayChoice) {
   const folder = copyComposeFolder();
-  runSetup(folder, [`OVERLAYS=${choice.overlays}`, ...choice.answers], choice.secrets);
+  runSetup(folder, [`OVERLAYS=${overlays}`, ...answers], secrets);
   const env = readDotEnv(folder);
-  const result = { project: readProject(env), env };
-  prepared.set(key, result);
-  return result;
+  return { project: readProject(env), env };
 }
 
 /** The choice that these overlays are; shared data on one network. */

@@ -1,10 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { onTestFinished } from "vitest";
 import { parse } from "yaml";
+import { createTempFolder } from "../support/temp-folder.ts";
 
 type Mapping = Record<string, unknown>;
 
@@ -44,8 +43,7 @@ export const SETUP_FILES = ["dot-env", "setup", "setup-checks", "versions.env"];
 
 /** A copy of compose/ in which setup can write; removed at the end of the test. */
 export function copyComposeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-compose-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = createTempFolder("compose");
   for (const name of SETUP_FILES) cpSync(join("compose", name), join(folder, name));
   return folder;
 }
@@ -63,11 +61,8 @@ export function runSetup(
 
 /** Runs setup and returns what it said, also when it refuses. */
 export function trySetup(folder: string, options: readonly string[], { input = "", env = {} } = {}) {
-  return spawnSync(join(folder, "setup"), options, {
-    env: { PATH: process.env["PATH"] ?? "", ...env },
-    input,
-    encoding: "utf8",
-  });
+  const allEnv = { PATH: process.env["PATH"] ?? "", ...env };
+  return spawnSync(join(folder, "setup"), options, { env: allEnv, input, encoding: "utf8" });
 }
 
 /** The variables in the .env that setup wrote. */
@@ -120,17 +115,15 @@ function interpolate(value: unknown, env: Record<string, string>): unknown {
 
 /** The forms of variables that the files use; an absent variable without a default is an error. */
 function interpolateText(text: string, env: Record<string, string>): string {
-  return text.replaceAll(
-    /\$\$|\$\{(\w+)(?::([-?])([^}]*))?\}|\$/g,
-    (found, name?: string, form?: string, rest = "") => {
-      if (found === "$$") return "$";
-      if (name === undefined) throw new Error(`not a variable in ${text}`);
-      const value = env[name];
-      if (value) return value;
-      if (form === "-") return rest;
-      throw new Error(`${name} is not set: ${text}`);
-    },
-  );
+  const variable = /\$\$|\$\{(\w+)(?::([-?])([^}]*))?\}|\$/g;
+  return text.replaceAll(variable, (found, name?: string, form?: string, rest = "") => {
+    if (found === "$$") return "$";
+    if (name === undefined) throw new Error(`not a variable in ${text}`);
+    const value = env[name];
+    if (value) return value;
+    if (form === "-") return rest;
+    throw new Error(`${name} is not set: ${text}`);
+  });
 }
 
 /** The names of all variables in a file of compose/. */
@@ -140,9 +133,7 @@ export function listVariables(file: string): string[] {
 }
 
 /** What a service mounts: a path of the checkout (`./…`), a path of the server (`/…`), or a volume. */
-export function listMounts({
-  volumes = [],
-}: ComposeService): { source: string; target: string; isReadOnly: boolean }[] {
+export function listMounts({ volumes = [] }: ComposeService) {
   return volumes.map((volume) => {
     const [source = "", target = "", mode] = volume.split(":");
     return { source, target, isReadOnly: mode === "ro" };

@@ -1,32 +1,25 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { stringify } from "yaml";
+import { writeScripts } from "../support/temp-folder.ts";
 import { readDotEnv, readProject } from "./compose-files.ts";
-
-/** A program that stands for another one: it writes down how it was called. */
-export interface StandIn {
-  /** The PATH on which the stand-ins come first. */
-  path: string;
-  /** The calls so far, each as the name of the program and its arguments. */
-  readCalls(): string[][];
-}
 
 /**
  * Puts programs of these names before all others on PATH. Each call is written down and runs the given lines of sh, for
  * example what `docker compose config` would print.
  */
-export function createStandIns(folder: string, programs: Record<string, string>): StandIn {
+export function createStandIns(folder: string, programs: Record<string, string>) {
   const bin = join(folder, "stand-ins");
   const log = join(folder, "calls");
-  mkdirSync(bin);
   for (const [name, lines] of Object.entries(programs)) {
     const record = `{ printf '%s' ${name}; for word in "$@"; do printf '\\t%s' "$word"; done; echo; } >>${log}`;
-    writeFileSync(join(bin, name), `#!/bin/sh\n${record}\n${lines}\n`);
-    chmodSync(join(bin, name), 0o755);
+    writeScripts(bin, { [name]: `${record}\n${lines}` });
   }
   return {
+    /** The PATH on which the stand-ins come first. */
     path: [bin, process.env["PATH"] ?? ""].join(delimiter),
-    readCalls: () => {
+    /** The calls so far, each as the name of the program and its arguments. */
+    readCalls(): string[][] {
       const text = existsSync(log) ? readFileSync(log, "utf8").trimEnd() : "";
       return text === "" ? [] : text.split("\n").map((line) => line.split("\t"));
     },

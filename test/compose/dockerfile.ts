@@ -1,13 +1,7 @@
 import { readFileSync } from "node:fs";
 
-/** An instruction of a Dockerfile, with continued lines joined. */
-interface Instruction {
-  name: string;
-  value: string;
-}
-
-/** The instructions of the image's Dockerfile in their order. */
-export function readDockerfile(): Instruction[] {
+/** The instructions of the image's Dockerfile in their order, with continued lines joined. */
+export function readDockerfile(): { name: string; value: string }[] {
   const text = readFileSync("compose/Dockerfile", "utf8")
     .replaceAll(/^#.*\n/gm, "")
     .replaceAll(/\\\n\s*/g, "");
@@ -18,9 +12,10 @@ export function readDockerfile(): Instruction[] {
 }
 
 /** The command that the image runs, and the variables it sets. */
-export function readImageStart(): { command: string[]; env: Record<string, string> } {
+export function readImageStart() {
   const instructions = readDockerfile();
   const command = JSON.parse(instructions.findLast(({ name }) => name === "CMD")?.value ?? "[]") as string[];
   const pairs = instructions.flatMap(({ name, value }) => (name === "ENV" ? value.split(/\s+/) : []));
-  return { command, env: Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s).slice(0, 2))) };
+  const env: Record<string, string> = Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s).slice(0, 2)));
+  return { command, env };
 }

@@ -2,9 +2,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { describe, expect, test } from "vitest";
+import { hasProgram } from "../support/has-program.ts";
 import { parseComposeFile } from "./compose-files.ts";
 import { readDockerfile, readImageStart } from "./dockerfile.ts";
-import { buildProductionTree, createTemporaryFolder, hasBubblewrap, startReadOnly } from "./production-tree.ts";
+import { buildProductionTree, createTreeFolder, startReadOnly } from "./production-tree.ts";
 import { readUnitStart } from "./systemd-unit.ts";
 
 const image = readDockerfile();
@@ -40,18 +41,17 @@ describe("INFRA-06: The image", () => {
   });
 });
 
-describe.skipIf(!process.env["FULL"] || !hasBubblewrap())("The production tree", () => {
+describe.skipIf(!process.env["FULL"] || !hasProgram("bwrap"))("The production tree", () => {
   test("reliability 34: runs the unit's and the image's command with a read-only root, holds no development parts, and ends on SIGTERM", {
     timeout: 180_000,
   }, async () => {
-    const folder = createTemporaryFolder("tree");
+    const folder = createTreeFolder("tree");
     const tree = buildProductionTree(folder);
     const state = join(folder, "state");
     expect(readdirSync(tree).sort()).toEqual(["LICENSE", "dist", "node_modules", "package-lock.json", "package.json"]);
     // The build has every package that it needs.
-    expect(readdirSync(join(tree, "node_modules")).filter((name) => !name.startsWith("."))).toEqual([
-      `node-linux-${process.arch}`,
-    ]);
+    const packages = readdirSync(join(tree, "node_modules")).filter((name) => !name.startsWith("."));
+    expect(packages).toEqual([`node-linux-${process.arch}`]);
     expect(existsSync(join(tree, "dist/demo"))).toBe(false);
     const folders = { "/opt/groundcrew": tree, "/var/lib/groundcrew": state };
     const { env, command } = readUnitStart("groundcrew.service", folders);
@@ -60,26 +60,22 @@ describe.skipIf(!process.env["FULL"] || !hasBubblewrap())("The production tree",
       state,
       env: { ...env, SECRETS_FILE: `${state}/s.json` },
     });
-    const health = await fetch(`${product.url}/health`);
-    expect(await health.json()).toMatchObject({ status: "healthy" });
+    expect(await (await fetch(`${product.url}/health`)).json()).toMatchObject({ status: "healthy" });
     expect(existsSync(join(state, "store/groundcrew.db"))).toBe(true);
     // The timer's unit saves the store while the product has it open.
     const backup = readUnitStart("groundcrew-backup.service", folders);
     const saved = await product.run(backup.command, { ...backup.env, SECRETS_FILE: `${state}/s.json` });
-    expect(saved).toContain("Backup ");
+    expect(saved).toMatchObject({ exit: 0, out: expect.stringContaining("Backup ") });
     const [name = ""] = readdirSync(join(state, "backups")).filter((entry) => !entry.startsWith("."));
     expect(existsSync(join(state, "backups", name, "store/groundcrew.db"))).toBe(true);
     expect(await product.stop()).toBe(0);
     expect(product.readOutput()).not.toMatch(/EROFS|EACCES/);
 
     const { command: imageCommand, env: imageEnv } = readImageStart();
-    const imageState = join(createTemporaryFolder("image"), "state");
-    const image = await startReadOnly([join(tree, "node_modules/.bin/node"), ...imageCommand.slice(1)], {
-      ...{ cwd: tree, state: imageState },
-      env: Object.fromEntries(
-        Object.entries(imageEnv).map(([key, value]) => [key, value.replace("/data", imageState)]),
-      ),
-    });
+    const imageState = join(createTreeFolder("image"), "state");
+    const ownEnv = Object.entries(imageEnv).map(([key, value]) => [key, value.replace("/data", imageState)]);
+    const words = [join(tree, "node_modules/.bin/node"), ...imageCommand.slice(1)];
+    const image = await startReadOnly(words, { cwd: tree, state: imageState, env: Object.fromEntries(ownEnv) });
     expect((await fetch(`${image.url}/health`)).status).toBe(200);
     expect(await image.stop()).toBe(0);
     expect(image.readOutput()).not.toMatch(/EROFS|EACCES/);

@@ -9,6 +9,7 @@ import { parse } from "yaml";
 import { ENVIRONMENT_NAMES } from "../../shared/config/environment.ts";
 import { PROVISION_SECRET_NAMES, SECRET_NAMES } from "../../shared/config/secrets.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
+import { writeScripts } from "../support/temp-folder.ts";
 import { findChoice, OVERLAY_CHOICES, prepareChoice } from "./choices.ts";
 import {
   type ComposeService,
@@ -44,8 +45,7 @@ function findSchemaErrors(project: object): string[] {
 
 describe.each(CHOICES)("INFRA-01 to INFRA-04, INFRA-06, MONITOR-03: the overlays $overlays, $answers", (choice) => {
   test("are valid together by the Compose specification's schema, with every variable set", () => {
-    const { project } = prepareChoice(choice);
-    expect(findSchemaErrors(project)).toEqual([]);
+    expect(findSchemaErrors(prepareChoice(choice).project)).toEqual([]);
   });
 
   test("name only services, networks and volumes that exist", () => {
@@ -71,16 +71,11 @@ describe.each(CHOICES)("INFRA-01 to INFRA-04, INFRA-06, MONITOR-03: the overlays
       const added = isJob(service) && name.endsWith("-owner") ? "CHOWN" : capabilities;
       const more = name === "settings-owner" ? ["DAC_READ_SEARCH"] : [];
       expect(service.cap_add, name).toEqual(added === undefined ? undefined : [added, ...more]);
-      expect(service, name).toMatchObject({
-        read_only: true,
-        cap_drop: ["ALL"],
-        security_opt: ["no-new-privileges:true"],
-        logging: { driver: "json-file", options: { "max-size": "10m", "max-file": "3" } },
-      });
+      const logging = { driver: "json-file", options: { "max-size": "10m", "max-file": "3" } };
+      const hardening = { read_only: true, cap_drop: ["ALL"], security_opt: ["no-new-privileges:true"], logging };
+      expect(service, name).toMatchObject(hardening);
       const limits = service.deploy?.resources.limits;
-      expect(limits?.memory, name).toMatch(/^\d+M$/);
-      expect(limits?.cpus, name).toMatch(/^\d\.\d\d$/);
-      expect(limits?.pids, name).toBeGreaterThan(0);
+      expect([limits?.memory, limits?.cpus, limits?.pids].join(" "), name).toMatch(/^\d+M \d\.\d\d [1-9]\d*$/);
       expect(service.privileged, name).toBeUndefined();
       if (isJob(service)) continue;
       // cAdvisor reads a folder that only root may read; it has no capability (docs/decisions/0050-monitoring.md).
@@ -102,13 +97,9 @@ describe.each(CHOICES)("INFRA-01 to INFRA-04, INFRA-06, MONITOR-03: the overlays
 
   test("give Groundcrew settings that it accepts once it is provisioned", () => {
     const { project } = prepareChoice(choice);
-    const env = {
-      ...project.services["groundcrew"]?.environment,
-      PLANE_API_KEY: "plane_api_x",
-      ADMIN_TOKEN: "b8a61f0c5d27e94312f7",
-    };
-    const files = { read: () => undefined };
-    const parsed = parseSettings({ PLANE_URL: "https://plane.javisi.test", ...omitEmpty(env) }, files);
+    const secrets = { PLANE_API_KEY: "plane_api_x", ADMIN_TOKEN: "b8a61f0c5d27e94312f7" };
+    const env = omitEmpty({ ...project.services["groundcrew"]?.environment, ...secrets });
+    const parsed = parseSettings({ PLANE_URL: "https://plane.javisi.test", ...env }, { read: () => undefined });
     expect(parsed.ok, JSON.stringify(parsed)).toBe(true);
     // Provision makes the webhook's secret and the file; Telegram is the operator's choice.
     const expected = /^(SECRETS_FILE names|PLANE_WEBHOOK_SECRET is not set|TELEGRAM_BOT_TOKEN and)/;
@@ -185,9 +176,8 @@ describe("INFRA-06: compose/second.yaml, a second Groundcrew on the same Redis",
     const env = readFileSync(join(folder, ".env"), "utf8");
     writeFileSync(join(folder, ".env"), env.replace(/^(COMPOSE_FILE=.*)$/m, "$1:second.yaml"));
     runSetup(folder, []);
-    expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe(
-      "compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:second.yaml",
-    );
+    const files = "compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:second.yaml";
+    expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe(files);
   });
 });
 
@@ -217,9 +207,8 @@ describe("compose/pin-images", () => {
       .filter(([, { image }]) => !image.startsWith("groundcrew:"))
       .map(([name, { image }]) => [name, { image: `${image}@${digestOf(image)}` }]);
     expect(expected.length).toBeGreaterThan(12);
-    expect(parse(readFileSync(join(folder, "pinned.yaml"), "utf8"))).toEqual({
-      services: Object.fromEntries(expected),
-    });
+    const pinned = parse(readFileSync(join(folder, "pinned.yaml"), "utf8"));
+    expect(pinned).toEqual({ services: Object.fromEntries(expected) });
     const after = readDotEnv(folder);
     expect(after).toEqual({ ...before, COMPOSE_FILE: `${before["COMPOSE_FILE"]}:pinned.yaml` });
     expect(statSync(join(folder, ".env")).mode & 0o777).toBe(0o600);
@@ -234,7 +223,7 @@ describe("compose/pin-images", () => {
   test("changes nothing when the registry answers with something else than a digest", () => {
     const { folder, run } = prepare();
     const docker = 'case "$1" in compose) cat "$CONFIG" ;; *) echo "not found" ;; esac';
-    writeFileSync(join(folder, "stand-ins/docker"), `#!/bin/sh\nCONFIG=${join(folder, "config.yaml")}\n${docker}\n`);
+    writeScripts(join(folder, "stand-ins"), { docker: `CONFIG=${join(folder, "config.yaml")}\n${docker}` });
     const env = readFileSync(join(folder, ".env"), "utf8");
     expect(run().status).toBe(1);
     expect(existsSync(join(folder, "pinned.yaml"))).toBe(false);

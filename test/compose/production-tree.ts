@@ -1,18 +1,11 @@
-import { execFile, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { expect, onTestFinished } from "vitest";
-import { hasProgram } from "../support/has-program.ts";
+import { startProgram } from "../support/program.ts";
 import { findFreePort } from "../support/redis-server.ts";
+import { createTempFolder } from "../support/temp-folder.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
-
-/** Whether bubblewrap is installed. Always true in CI, so that tests there fail instead of being skipped. */
-export function hasBubblewrap(): boolean {
-  return hasProgram("bwrap");
-}
 
 /** Builds the production tree as the image and the installation do, and returns its folder. */
 export function buildProductionTree(folder: string): string {
@@ -23,62 +16,38 @@ export function buildProductionTree(folder: string): string {
   return tree;
 }
 
-export interface ProductionProcess {
-  url: string;
-  readOutput: () => string;
-  /** Runs another command in the same way, next to it; resolves with its output, rejects when it fails. */
-  run(command: readonly string[], env: Record<string, string>): Promise<string>;
-  /** Sends SIGTERM to the command's own process; resolves with its exit code. */
-  stop(): Promise<number | null>;
-}
-
 /**
  * Starts a command line with only these variables and a read-only root, in which the state folder alone is writable.
  */
 export async function startReadOnly(
   command: readonly string[],
   { cwd, env, state }: { cwd: string; env: Record<string, string>; state: string },
-): Promise<ProductionProcess> {
+) {
   const port = await findFreePort();
   const binds = ["--ro-bind", "/", "/", "--dev", "/dev", "--tmpfs", "/run", "--bind", state, state];
   const wrap = ["bwrap", ...binds, "--die-with-parent", "--chdir", cwd];
-  const own = { ...RUNTIME_ENV, PATH: process.env["PATH"] ?? "", PORT: String(port) };
-  const [program = "", ...options] = [...wrap, ...command];
-  const child = spawn(program, options, {
-    env: { ...own, ...env, PORT: own.PORT },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const exited = once(child, "exit");
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (data: Buffer) => {
-      output += data;
-    });
-  }
-  await expect.poll(() => output, { timeout: 15_000, interval: 50 }).toContain('"message":"listening"');
+  const own = { ...RUNTIME_ENV, PORT: String(port) };
+  const { child, ended, readAll } = startProgram([...wrap, ...command], { env: { ...own, ...env, PORT: own.PORT } });
+  await expect.poll(readAll, { timeout: 15_000, interval: 50 }).toContain('"message":"listening"');
   return {
     url: `http://127.0.0.1:${port}`,
-    readOutput: () => output,
-    run: async (other, otherEnv) => {
-      const [file = "", ...words] = [...wrap, ...other];
-      return (await promisify(execFile)(file, words, { env: { ...own, ...otherEnv } })).stdout;
-    },
+    readOutput: readAll,
+    /** Runs another command in the same way, next to it. */
+    run: (other: readonly string[], otherEnv: Record<string, string>) =>
+      startProgram([...wrap, ...other], { env: { ...own, ...otherEnv } }).ended,
+    /** Sends SIGTERM to the command's own process; resolves with its exit code. */
     stop: async () => {
       // bwrap passes no signals on, so its only child gets it.
       const pid = execFileSync("ps", ["-o", "pid=", "--ppid", String(child.pid)], { encoding: "utf8" }).trim();
       process.kill(Number(pid), "SIGTERM");
-      const [code] = await exited;
-      return typeof code === "number" ? code : null;
+      return (await ended).exit;
     },
   };
 }
 
-/** Creates an empty folder that is removed at the end of the test. */
-export function createTemporaryFolder(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), `groundcrew-${name}-`));
-  // A production tree is 250 MB in thousands of files.
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }), 60_000);
+/** Creates a folder for a tree, of 250 MB in thousands of files, and in it one for the product's state. */
+export function createTreeFolder(name: string): string {
+  const folder = createTempFolder(name, (end) => onTestFinished(end, 60_000));
   mkdirSync(join(folder, "state"), { mode: 0o700 });
   return folder;
 }

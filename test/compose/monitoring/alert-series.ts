@@ -12,35 +12,32 @@ const CADDY = 'caddy_http_request_duration_seconds_count{handler="subroute",meth
 const CONTAINER = '{name="groundcrew"}';
 const DISK = '{device="/dev/vda1",mountpoint="/disk"}';
 
+/** The series of one metric, with values for which the alert fires and others for which it does not. */
+const createCase = (series: string, fires: string, quiet: string): AlertCase => ({
+  fires: { [series]: fires },
+  quiet: { [series]: quiet },
+});
+
+/** A metric that has a limit by another one. */
+const createRatioCase = (series: string, limit: string, fires: string, quiet: string): AlertCase => ({
+  fires: { [series]: fires, [limit]: "100x40" },
+  quiet: { [series]: quiet, [limit]: "100x40" },
+});
+
 /** A case for every alert. Values of the quiet series are close to the limit where there is one. */
 export const ALERT_CASES: Record<string, AlertCase> = {
-  GroundcrewDown: { fires: { 'up{job="groundcrew"}': "1x10 0x30" }, quiet: { 'up{job="groundcrew"}': "1x40" } },
-  PlaneDown: { fires: { groundcrew_plane_up: "1x36 0x4" }, quiet: { groundcrew_plane_up: "1x38 0x2" } },
-  StoreDown: { fires: { groundcrew_store_up: "1x10 0x30" }, quiet: { groundcrew_store_up: "1x40" } },
-  StoreMemoryHigh: {
-    fires: { 'groundcrew_store_memory_used_ratio{engine="redis"}': "0.81x40" },
-    quiet: { 'groundcrew_store_memory_used_ratio{engine="redis"}': "0.8x40" },
-  },
-  StoreDiskFull: {
-    fires: { 'groundcrew_store_disk_free_bytes{engine="file"}': "1000000000x40" },
-    quiet: { 'groundcrew_store_disk_free_bytes{engine="file"}': "1073741824x40" },
-  },
+  GroundcrewDown: createCase('up{job="groundcrew"}', "1x10 0x30", "1x40"),
+  PlaneDown: createCase("groundcrew_plane_up", "1x36 0x4", "1x38 0x2"),
+  StoreDown: createCase("groundcrew_store_up", "1x10 0x30", "1x40"),
+  StoreMemoryHigh: createCase('groundcrew_store_memory_used_ratio{engine="redis"}', "0.81x40", "0.8x40"),
+  StoreDiskFull: createCase('groundcrew_store_disk_free_bytes{engine="file"}', "1000000000x40", "1073741824x40"),
   QueueLong: {
     fires: { 'groundcrew_queue_depth{queue="inbox"}': "101x40", 'groundcrew_queue_depth{queue="wake"}': "3x40" },
     quiet: { 'groundcrew_queue_depth{queue="inbox"}': "100x40" },
   },
-  QueueLate: {
-    fires: { 'groundcrew_queue_age_seconds{queue="outbox"}': "0+60x40" },
-    quiet: { 'groundcrew_queue_age_seconds{queue="outbox"}': "300x40" },
-  },
-  FailedJobs: {
-    fires: { 'groundcrew_dead_letters{queue="inbox"}': "0x39 1" },
-    quiet: { 'groundcrew_dead_letters{queue="inbox"}': "0x40" },
-  },
-  WebhooksSilent: {
-    fires: { 'groundcrew_webhooks_silent{source="plane"}': "0x38 1 1" },
-    quiet: { 'groundcrew_webhooks_silent{source="plane"}': "0x40" },
-  },
+  QueueLate: createCase('groundcrew_queue_age_seconds{queue="outbox"}', "0+60x40", "300x40"),
+  FailedJobs: createCase('groundcrew_dead_letters{queue="inbox"}', "0x39 1", "0x40"),
+  WebhooksSilent: createCase('groundcrew_webhooks_silent{source="plane"}', "0x38 1 1", "0x40"),
   WebhooksRefused: {
     fires: { 'groundcrew_webhooks_total{source="plane",outcome="unauthorized"}': "0+1x40" },
     quiet: {
@@ -48,20 +45,11 @@ export const ALERT_CASES: Record<string, AlertCase> = {
       'groundcrew_webhooks_total{source="plane",outcome="kept"}': "0+9x40",
     },
   },
-  PollingStopped: {
-    fires: { 'groundcrew_ticks_total{tick="poll",outcome="ok"}': "7x40" },
-    quiet: { 'groundcrew_ticks_total{tick="poll",outcome="ok"}': "0+0.2x40" },
-  },
-  RateLimitHold: {
-    fires: { 'groundcrew_hold_seconds{system="plane"}': "0x38 180 120" },
-    quiet: { 'groundcrew_hold_seconds{system="plane"}': "0x40" },
-  },
+  PollingStopped: createCase('groundcrew_ticks_total{tick="poll",outcome="ok"}', "7x40", "0+0.2x40"),
+  RateLimitHold: createCase('groundcrew_hold_seconds{system="plane"}', "0x38 180 120", "0x40"),
   PlaneQuotaUsed: {
     fires: { 'groundcrew_plane_quota_left{key="Thot"}': "3x40", 'groundcrew_plane_quota{key="Thot"}': "60x40" },
-    quiet: {
-      'groundcrew_plane_quota_left{key="Thot"}': "3x30 20 3x9",
-      'groundcrew_plane_quota{key="Thot"}': "60x40",
-    },
+    quiet: { 'groundcrew_plane_quota_left{key="Thot"}': "3x30 20 3x9", 'groundcrew_plane_quota{key="Thot"}': "60x40" },
   },
   ClaimsExpire: {
     fires: { 'groundcrew_claims_ended_total{reason="expired"}': "0x30 1 2 3x30" },
@@ -94,14 +82,8 @@ export const ALERT_CASES: Record<string, AlertCase> = {
     },
     after: 80,
   },
-  SessionsFail: {
-    fires: { groundcrew_session_failures: "0x20 1 2 3 0x17" },
-    quiet: { groundcrew_session_failures: "0x20 1 2 0x18" },
-  },
-  BackupOld: {
-    fires: { groundcrew_backup_age_seconds: "93660x40" },
-    quiet: { groundcrew_backup_age_seconds: "93600x40" },
-  },
+  SessionsFail: createCase("groundcrew_session_failures", "0x20 1 2 3 0x17", "0x20 1 2 0x18"),
+  BackupOld: createCase("groundcrew_backup_age_seconds", "93660x40", "93600x40"),
   BackupCopyOld: {
     // The local backups are fresh: only their copies are missing.
     fires: { groundcrew_backup_copy_age_seconds: "93660x180", groundcrew_backup_age_seconds: "3600x180" },
@@ -120,44 +102,29 @@ export const ALERT_CASES: Record<string, AlertCase> = {
       [`${CADDY},code="502",host="crew.example.com"}`]: "0+90x40",
     },
   },
-  PostgresDown: { fires: { pg_up: "1x20 0x20" }, quiet: { pg_up: "1x40" } },
+  PostgresDown: createCase("pg_up", "1x20 0x20", "1x40"),
   PostgresConnectionsHigh: { fires: createConnections(60, 21), quiet: createConnections(60, 20) },
-  RedisDown: { fires: { redis_up: "1x20 0x20" }, quiet: { redis_up: "1x40" } },
+  RedisDown: createCase("redis_up", "1x20 0x20", "1x40"),
   RedisMemoryHigh: {
     fires: { redis_memory_used_bytes: "81x40", redis_memory_max_bytes: "100x40" },
     // A Redis without a limit reports 0.
     quiet: {
-      'redis_memory_used_bytes{instance="a"}': "80x40",
-      'redis_memory_max_bytes{instance="a"}': "100x40",
-      'redis_memory_used_bytes{instance="b"}': "80x40",
-      'redis_memory_max_bytes{instance="b"}': "0x40",
+      ...{ 'redis_memory_used_bytes{instance="a"}': "80x40", 'redis_memory_max_bytes{instance="a"}': "100x40" },
+      ...{ 'redis_memory_used_bytes{instance="b"}': "80x40", 'redis_memory_max_bytes{instance="b"}': "0x40" },
     },
   },
-  PlaneQueueLong: {
-    fires: { rabbitmq_queue_messages_ready: "101x40" },
-    quiet: { rabbitmq_queue_messages_ready: "100x40" },
-  },
+  PlaneQueueLong: createCase("rabbitmq_queue_messages_ready", "101x40", "100x40"),
   PlaneBeatDown: createContainerCase("beat-worker"),
   PlaneSpaceDown: createContainerCase("space"),
   PlaneLiveDown: createContainerCase("live"),
-  ContainerMemoryHigh: {
-    fires: {
-      [`container_memory_working_set_bytes${CONTAINER}`]: "91x40",
-      [`container_spec_memory_limit_bytes${CONTAINER}`]: "100x40",
-    },
-    quiet: {
-      [`container_memory_working_set_bytes${CONTAINER}`]: "90x40",
-      [`container_spec_memory_limit_bytes${CONTAINER}`]: "100x40",
-    },
-  },
-  DiskFull: {
-    fires: { [`node_filesystem_avail_bytes${DISK}`]: "9x40", [`node_filesystem_size_bytes${DISK}`]: "100x40" },
-    quiet: { [`node_filesystem_avail_bytes${DISK}`]: "10x40", [`node_filesystem_size_bytes${DISK}`]: "100x40" },
-  },
-  ServerMemoryLow: {
-    fires: { node_memory_MemAvailable_bytes: "4x40", node_memory_MemTotal_bytes: "100x40" },
-    quiet: { node_memory_MemAvailable_bytes: "5x40", node_memory_MemTotal_bytes: "100x40" },
-  },
+  ContainerMemoryHigh: createRatioCase(
+    `container_memory_working_set_bytes${CONTAINER}`,
+    `container_spec_memory_limit_bytes${CONTAINER}`,
+    "91x40",
+    "90x40",
+  ),
+  DiskFull: createRatioCase(`node_filesystem_avail_bytes${DISK}`, `node_filesystem_size_bytes${DISK}`, "9x40", "10x40"),
+  ServerMemoryLow: createRatioCase("node_memory_MemAvailable_bytes", "node_memory_MemTotal_bytes", "4x40", "5x40"),
 };
 
 /** A budget of 100, as two processes on one store report it. */
@@ -177,9 +144,11 @@ function createContainerCase(service: string): AlertCase {
     fires: { [health(`groundcrew-${service}-1`)]: "1x30 0x10" },
     quiet: {
       [health(`groundcrew-${service}-1`)]: "1x30 0x3 1x7",
-      [health("groundcrew-web-1")]: "0x40",
-      [health(`groundcrew-${service}`)]: "0x40",
-      [health("other-1")]: "-1x40",
+      ...{
+        [health("groundcrew-web-1")]: "0x40",
+        [health(`groundcrew-${service}`)]: "0x40",
+        [health("other-1")]: "-1x40",
+      },
     },
   };
 }

@@ -1,15 +1,14 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { manifest } from "../../../functions/index.ts";
 import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "../../reliability/simulators.ts";
 import { hasProgram } from "../../support/has-program.ts";
+import { serveLocally } from "../../support/local-server.ts";
+import { startProgram } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
 import { createTestSettings } from "../../support/settings.ts";
+import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
 import { createBearerHeaders, startTestRuntime } from "../../support/test-runtime.ts";
 import { ALERT_CASES } from "./alert-series.ts";
 import { MONITORING, readAlertRules } from "./queries.ts";
@@ -42,7 +41,7 @@ function readValue(notation: string, seconds: number): number {
 /** Serves the series of these alerts as an exporter does. */
 async function startExporter(getAlerts: () => readonly string[]): Promise<string> {
   let startedAt: number | undefined;
-  const server = createServer((_, response) => {
+  const url = await serveLocally((_, response) => {
     startedAt ??= Date.now();
     const seconds = Math.floor((Date.now() - startedAt) / 1000);
     const series = new Map<string, number>();
@@ -54,30 +53,16 @@ async function startExporter(getAlerts: () => readonly string[]): Promise<string
     response.setHeader("Content-Type", "text/plain; version=0.0.4");
     response.end([...series].map(([name, value]) => `${name} ${value}\n`).join(""));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => void server.close());
-  const address = server.address();
-  return `127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
-}
-
-function startProgram(name: string, args: string[], cwd: string): void {
-  const child: ChildProcess = spawn(name, args, { cwd, stdio: "ignore" });
-  onTestFinished(async () => {
-    const exited = once(child, "exit");
-    if (child.exitCode === null && child.kill("SIGKILL")) await exited;
-  });
+  return new URL(url).host;
 }
 
 /** Starts the real Prometheus and Alertmanager with the overlay's rules and routes; only times and addresses differ. */
 async function startMonitoring(exporter: string, groundcrew: string) {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-alerts-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  mkdirSync(join(folder, "rules"));
+  const folder = createTempFolder("alerts");
   for (const name of readdirSync(`${MONITORING}/rules`)) {
     const rules = readFileSync(`${MONITORING}/rules/${name}`, "utf8");
     const fast = rules.replaceAll(/^( +for:) .+$/gm, "$1 0s").replaceAll(/\[\d+[mhd]\]/g, "[10s]");
-    writeFileSync(join(folder, "rules", name), fast);
+    writeFiles(folder, { [`rules/${name}`]: fast });
   }
   const [port, alertmanager] = [await findFreePort(), await findFreePort()];
   const prometheus = {
@@ -91,17 +76,17 @@ async function startMonitoring(exporter: string, groundcrew: string) {
       { job_name: "redis", static_configs: [{ targets: ["127.0.0.1:1"] }] },
     ],
   };
-  writeFileSync(join(folder, "prometheus.yaml"), JSON.stringify(prometheus));
-  writeFileSync(join(folder, "alerts-token"), ALERTS_TOKEN, { mode: 0o600 });
   const routes = readFileSync(`${MONITORING}/alertmanager.yaml`, "utf8")
     .replace("http://groundcrew:8787", groundcrew)
     .replace("/run/secrets/alerts-token", join(folder, "alerts-token"))
     .replaceAll(/(group_wait|group_interval): \S+/g, "$1: 1s");
-  writeFileSync(join(folder, "alertmanager.yaml"), routes);
+  const files = { "prometheus.yaml": prometheus, "alerts-token": ALERTS_TOKEN, "alertmanager.yaml": routes };
+  writeFiles(folder, files);
   const listen = (own: number) => `--web.listen-address=127.0.0.1:${own}`;
   const alertmanagerArgs = ["--config.file=alertmanager.yaml", "--storage.path=am", "--cluster.listen-address="];
-  startProgram("prometheus-alertmanager", [...alertmanagerArgs, listen(alertmanager)], folder);
-  startProgram("prometheus", ["--config.file=prometheus.yaml", "--storage.tsdb.path=data", listen(port)], folder);
+  startProgram(["prometheus-alertmanager", ...alertmanagerArgs, listen(alertmanager)], { cwd: folder });
+  const prometheusArgs = ["--config.file=prometheus.yaml", "--storage.tsdb.path=data"];
+  startProgram(["prometheus", ...prometheusArgs, listen(port)], { cwd: folder });
   return async (): Promise<string[]> => {
     const response = await fetch(`http://127.0.0.1:${port}/api/v1/alerts`).catch(() => undefined);
     if (!response?.ok) return [];

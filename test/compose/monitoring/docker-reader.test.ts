@@ -1,12 +1,12 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, request } from "node:http";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { findCaddy, hasCaddy } from "../../caddy/start-caddy.ts";
+import { closeLocalServer } from "../../../simulators/local-server.ts";
+import { hasCaddy, PROGRAM } from "../../caddy/start-caddy.ts";
+import { startProgram } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
+import { createTempFolder } from "../../support/temp-folder.ts";
 import { MONITORING } from "./queries.ts";
 
 const ID = "3f4e".repeat(16);
@@ -27,7 +27,7 @@ const REFUSED_REQUESTS = [
 
 /** Starts the real Caddy with docker-reader's configuration in front of a server on a socket that stands for Docker's. */
 async function startDockerReader() {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-docker-"));
+  const folder = createTempFolder("docker");
   const requests: string[] = [];
   const docker = createServer((received, response) => {
     requests.push(`${received.method} ${received.url}`);
@@ -37,21 +37,10 @@ async function startDockerReader() {
   }).listen(join(folder, "docker.sock"));
   await once(docker, "listening");
   const port = await findFreePort();
-  const caddy = spawn(
-    findCaddy(),
-    ["run", "--config", resolve(MONITORING, "docker-reader.caddy"), "--adapter", "caddyfile"],
-    {
-      env: { HOME: folder, DOCKER_READER_PORT: String(port), DOCKER_SOCKET: join(folder, "docker.sock") },
-      stdio: "ignore",
-    },
-  );
-  onTestFinished(async () => {
-    const exited = once(caddy, "exit");
-    if (caddy.exitCode === null && caddy.kill("SIGKILL")) await exited;
-    docker.closeAllConnections();
-    docker.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  onTestFinished(() => closeLocalServer(docker));
+  const env = { HOME: folder, DOCKER_READER_PORT: String(port), DOCKER_SOCKET: join(folder, "docker.sock") };
+  const config = resolve(MONITORING, "docker-reader.caddy");
+  startProgram([PROGRAM, "run", "--config", config, "--adapter", "caddyfile"], { env });
   // Unlike fetch this sends a path as it is, also with `..`.
   const send = (method: string, path: string) =>
     new Promise<number>((done, fail) => {
@@ -71,13 +60,8 @@ describe.skipIf(!hasCaddy())("MONITOR-03 the access to Docker's socket", () => {
   test("passes on what Alloy and cAdvisor read", async () => {
     const { send, requests } = await startDockerReader();
     const paths = [
-      "/_ping",
-      "/version",
-      "/v1.47/info",
-      "/v1.51/networks",
-      "/v1.51/containers/json?limit=0",
-      `/v1.51/containers/${ID}/json`,
-      `/containers/${ID}/logs?stdout=1&stderr=1&tail=all`,
+      ...["/_ping", "/version", "/v1.47/info", "/v1.51/networks", "/v1.51/containers/json?limit=0"],
+      ...[`/v1.51/containers/${ID}/json`, `/containers/${ID}/logs?stdout=1&stderr=1&tail=all`],
     ];
     for (const path of paths) expect(await send("GET", path), path).toBe(200);
     expect(await send("HEAD", "/_ping")).toBe(200);

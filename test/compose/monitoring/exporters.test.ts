@@ -4,7 +4,6 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { hasProgram } from "../../support/has-program.ts";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres } from "../../support/postgres-server.ts";
 import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
-import { hasBubblewrap } from "../production-tree.ts";
 import { getMonitoringService, startExporter, wrapWithDisk } from "./exporters.ts";
 import { findMetrics, listDashboardQueries, listRuleQueries } from "./queries.ts";
 import { RABBITMQ, readRabbitmqMetrics } from "./rabbitmq-server.ts";
@@ -68,7 +67,7 @@ describe("MONITOR-03 MONITOR-04 the names that dashboards and alerts use", { tim
     expectNames(await read(), /^redis_/, 5);
   });
 
-  test.skipIf(!hasBubblewrap() || !hasProgram(NODE_EXPORTER))(
+  test.skipIf(!hasProgram("bwrap") || !hasProgram(NODE_EXPORTER))(
     "are those of the real node exporter, which sees the disk of an empty volume without any mount of the server",
     async () => {
       const { command = [], volumes } = getMonitoringService("node-exporter");

@@ -1,10 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished } from "vitest";
+import { expect } from "vitest";
+import { startProgram } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
+import { createTempFolder } from "../../support/temp-folder.ts";
 import { findChoice, prepareChoice } from "../choices.ts";
 import type { ComposeService } from "../compose-files.ts";
 
@@ -24,50 +21,21 @@ export async function startExporter(
   env: Record<string, string> = {},
 ): Promise<() => Promise<string>> {
   const port = await findFreePort();
-  const [program = "", ...options] = [...command, `${listenFlag}=127.0.0.1:${port}`];
-  const exporter = spawn(program, options, {
-    env: { PATH: process.env["PATH"] ?? "", ...env },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  onTestFinished(() => kill(exporter));
-  let errors = "";
-  exporter.stderr.on("data", (data: Buffer) => {
-    errors += data;
-  });
+  const { output } = startProgram([...command, `${listenFlag}=127.0.0.1:${port}`], { env });
   const read = async () => {
     const response = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
     return response?.ok ? await response.text() : "";
   };
   // A program that does not start shows its reason as the text without metrics.
-  await expect.poll(async () => (await read()) || errors, { timeout: 20_000, interval: 50 }).toContain("# TYPE");
+  await expect.poll(async () => (await read()) || output.err, { timeout: 20_000, interval: 50 }).toContain("# TYPE");
   return read;
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const exited = once(child, "exit");
-  if (child.exitCode === null && child.signalCode === null && child.kill("SIGKILL")) await exited;
 }
 
 /** A command line that starts another one in a container-like place: programs, its own /proc, and an empty /disk. */
 export function wrapWithDisk(command: readonly string[]): string[] {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-disk-"));
-  mkdirSync(join(folder, "disk"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = createTempFolder("disk");
   const links = ["lib", "lib64", "bin"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]);
-  const mounts = [
-    "--ro-bind",
-    "/usr",
-    "/usr",
-    "--proc",
-    "/proc",
-    "--dev",
-    "/dev",
-    "--ro-bind",
-    "/sys",
-    "/sys",
-    "--bind",
-    join(folder, "disk"),
-    "/disk",
-  ];
+  const programs = ["--ro-bind", "/usr", "/usr", "--ro-bind", "/sys", "/sys", "--proc", "/proc", "--dev", "/dev"];
+  const mounts = [...programs, "--bind", folder, "/disk"];
   return ["bwrap", ...mounts, ...links, "--unshare-pid", "--die-with-parent", ...command];
 }

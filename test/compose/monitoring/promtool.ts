@@ -1,15 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { onTestFinished } from "vitest";
-import { hasProgram } from "../../support/has-program.ts";
+import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
 import { MONITORING } from "./queries.ts";
-
-/** Whether promtool is installed. Always true in CI, so that tests there fail instead of being skipped. */
-export function hasPromtool(): boolean {
-  return hasProgram("promtool");
-}
 
 /** Runs promtool in the folder with the rules; returns its exit code and everything it printed. */
 export function runPromtool(...args: string[]): { status: number | null; output: string } {
@@ -20,12 +13,10 @@ export function runPromtool(...args: string[]): { status: number | null; output:
 }
 
 /** Writes a file that promtool reads, in a folder that is removed after the test. JSON is YAML. */
-export function writeTempFile(content: unknown): string {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-promtool-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const path = join(folder, "file.yaml");
-  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
-  return path;
+export function writeTempFile(content: object): string {
+  const folder = createTempFolder("promtool");
+  writeFiles(folder, { "file.yaml": content });
+  return join(folder, "file.yaml");
 }
 
 /** The rule files, as absolute paths. */

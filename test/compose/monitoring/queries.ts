@@ -6,17 +6,10 @@ export const MONITORING = "compose/monitoring";
 
 const datasourceSchema = z.object({ type: z.string(), uid: z.string() });
 const targetSchema = z.object({ expr: z.string(), legendFormat: z.string().optional(), datasource: datasourceSchema });
-const panelSchema = z.object({
-  id: z.number(),
-  title: z.string(),
-  type: z.string(),
-  targets: z.array(targetSchema).default([]),
-});
-const variableSchema = z.object({
-  name: z.string(),
-  type: z.string(),
-  query: z.union([z.string(), z.object({ query: z.string() }).transform(({ query }) => query)]),
-});
+const targetsSchema = z.array(targetSchema).default([]);
+const panelSchema = z.object({ id: z.number(), title: z.string(), type: z.string(), targets: targetsSchema });
+const querySchema = z.union([z.string(), z.object({ query: z.string() }).transform(({ query }) => query)]);
+const variableSchema = z.object({ name: z.string(), type: z.string(), query: querySchema });
 const dashboardSchema = z.object({
   uid: z.string(),
   title: z.string(),
@@ -66,27 +59,18 @@ function fillVariables(expression: string): string {
   return expression.replaceAll(/\$__(rate_interval|range|interval)/g, "5m").replaceAll(/"\$(agent|project)"/g, '".*"');
 }
 
-export interface AlertRule {
-  alert: string;
-  expr: string;
-  for: string;
-  runbook: string;
-  /** Groundcrew notices it by itself, so Alertmanager does not send it again. */
-  isSaidByGroundcrew: boolean;
-  /** What it means and what to do, as one line. */
-  description: string;
-}
-
 /** Reads the alerts of both rule files, which promtool checks: one key per line. */
-export function readAlertRules(): AlertRule[] {
+export function readAlertRules() {
   return readdirSync(`${MONITORING}/rules`).flatMap((file) => {
     const [, ...rules] = readFileSync(`${MONITORING}/rules/${file}`, "utf8").split("      - alert: ");
     return rules.map((rule) => ({
       alert: /^\w+/.exec(rule)?.[0] ?? "",
       expr: (/^ {8}expr: (?:\|\n((?: {10}.*\n)+)|(.*)\n)/m.exec(rule) ?? []).slice(1).join("").trim(),
       for: /^ {8}for: (\w+)$/m.exec(rule)?.[1] ?? "0m",
+      // Groundcrew notices it by itself, so Alertmanager does not send it again.
       isSaidByGroundcrew: /^ {8}labels: .*said_by: groundcrew/m.test(rule),
       runbook: /^ {10}runbook_url: (\S+)$/m.exec(rule)?.[1] ?? "",
+      // What it means and what to do, as one line.
       description: (/^ {10}description: >-\n((?: {12}.*\n)+)/m.exec(rule)?.[1] ?? "").trim().replaceAll(/\n +/g, " "),
     }));
   });

@@ -1,42 +1,32 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished } from "vitest";
+import { expect } from "vitest";
+import { startProgram } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
+import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
 
 /** Debian's RabbitMQ, without the wrapper that changes the user. */
 export const RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
 /** Starts a RabbitMQ with its Prometheus plugin, as its image has it, and reads the metrics. Takes half a minute. */
 export async function readRabbitmqMetrics(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-rabbitmq-"));
+  const folder = createTempFolder("rabbitmq");
   const port = await findFreePort();
-  writeFileSync(join(folder, "enabled_plugins"), "[rabbitmq_prometheus].\n");
-  writeFileSync(join(folder, "rabbitmq.conf"), `prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = ${port}\n`);
-  const server = spawn(RABBITMQ, [], {
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      HOME: folder,
-      RABBITMQ_NODENAME: `groundcrew-test-${process.pid}@localhost`,
-      RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
-      RABBITMQ_NODE_PORT: String(await findFreePort()),
-      RABBITMQ_DIST_PORT: String(await findFreePort()),
-      RABBITMQ_MNESIA_BASE: folder,
-      RABBITMQ_LOG_BASE: folder,
-      RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq.conf"),
-      RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins"),
+  writeFiles(folder, {
+    enabled_plugins: "[rabbitmq_prometheus].\n",
+    "rabbitmq.conf": `prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = ${port}\n`,
+  });
+  const env = {
+    ...{ HOME: folder, MNESIA_BASE: folder, LOG_BASE: folder, NODENAME: `groundcrew-test-${process.pid}@localhost` },
+    ...{
+      NODE_IP_ADDRESS: "127.0.0.1",
+      NODE_PORT: String(await findFreePort()),
+      DIST_PORT: String(await findFreePort()),
     },
-    stdio: "ignore",
-    // Erlang and its helpers end together.
-    detached: true,
-  });
-  onTestFinished(async () => {
-    const exited = once(server, "exit");
-    if (server.exitCode === null && server.pid !== undefined && process.kill(-server.pid, "SIGKILL")) await exited;
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  });
+    ...{ CONFIG_FILE: join(folder, "rabbitmq.conf"), ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins") },
+  };
+  const named = Object.entries(env).map(([name, value]) => [name === "HOME" ? name : `RABBITMQ_${name}`, value]);
+  // Erlang and its helpers end together.
+  startProgram([RABBITMQ], { env: Object.fromEntries(named), isGroup: true });
   const read = async () => {
     const response = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
     return response?.ok ? await response.text() : "";

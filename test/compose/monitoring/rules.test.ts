@@ -1,26 +1,23 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { hasProgram } from "../../support/has-program.ts";
 import { ALERT_CASES } from "./alert-series.ts";
-import { hasPromtool, RULE_FILES, runPromtool, writeTempFile } from "./promtool.ts";
+import { RULE_FILES, runPromtool, writeTempFile } from "./promtool.ts";
 import { readAlertRules } from "./queries.ts";
 
 const DEFAULT_MINUTES = 40;
+const BEAT = 'container_health_state{name="groundcrew-beat-worker-1"}';
 
 /** A series with the same value each minute, for values that promtool's `x` does not take. */
 const repeat = (value: string, minutes: number) => Array(minutes).fill(value).join(" ");
 
 /** One test of promtool: whether the alert fires with these series. */
 function createRuleTest(alert: string, values: Record<string, string>, minutes: number, fires: boolean) {
+  const expr = `count(ALERTS{alertname="${alert}",alertstate="firing"})`;
   return {
     interval: "1m",
     input_series: Object.entries(values).map(([series, text]) => ({ series, values: text })),
-    promql_expr_test: [
-      {
-        expr: `count(ALERTS{alertname="${alert}",alertstate="firing"})`,
-        eval_time: `${minutes}m`,
-        exp_samples: fires ? [{ labels: "{}", value: 1 }] : [],
-      },
-    ],
+    promql_expr_test: [{ expr, eval_time: `${minutes}m`, exp_samples: fires ? [{ labels: "{}", value: 1 }] : [] }],
   };
 }
 
@@ -41,7 +38,10 @@ function joinRuleTests(tests: readonly RuleTest[]): RuleTest[] {
   return joined.map(({ test }) => test);
 }
 
-describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", { timeout: 120_000 }, () => {
+const runRuleTests = (tests: readonly RuleTest[]) =>
+  runPromtool("test", "rules", writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests }));
+
+describe.skipIf(!hasProgram("promtool"))("MONITOR-04 the alerts", { timeout: 120_000 }, () => {
   test("are valid, and so is Prometheus' configuration", () => {
     expect(runPromtool("check", "rules", ...RULE_FILES)).toMatchObject({ status: 0 });
     const syntax = runPromtool("check", "config", "--syntax-only", "prometheus.yaml");
@@ -59,8 +59,7 @@ describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", { timeout: 120_000 }, (
       createRuleTest(alert, fires, after, true),
       createRuleTest(alert, quiet, after, false),
     ]);
-    const file = writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests: joinRuleTests(tests) });
-    expect(runPromtool("test", "rules", file)).toEqual({ status: 0, output: expect.stringContaining("SUCCESS") });
+    expect(runRuleTests(joinRuleTests(tests))).toEqual({ status: 0, output: expect.stringContaining("SUCCESS") });
   });
 
   test("fire as well for what was never there: a Groundcrew that was never scraped, a first backup", () => {
@@ -73,21 +72,14 @@ describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", { timeout: 120_000 }, (
       // The first copy of a large installation takes its time.
       createRuleTest("BackupCopyOld", { groundcrew_backup_copy_age_seconds: repeat("Inf", 181) }, 110, false),
       // A container that is stopped has no health.
-      createRuleTest(
-        "PlaneBeatDown",
-        { 'container_health_state{name="groundcrew-beat-worker-1"}': "1x20 stale" },
-        40,
-        true,
-      ),
+      createRuleTest("PlaneBeatDown", { [BEAT]: "1x20 stale" }, DEFAULT_MINUTES, true),
     ];
-    const file = writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests });
-    expect(runPromtool("test", "rules", file)).toEqual({ status: 0, output: expect.stringContaining("SUCCESS") });
+    expect(runRuleTests(tests)).toEqual({ status: 0, output: expect.stringContaining("SUCCESS") });
   });
 
   test("are noticed by promtool when they do not behave", () => {
     const wrong = createRuleTest("PlaneDown", { groundcrew_plane_up: "0x40" }, DEFAULT_MINUTES, false);
-    const file = writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests: [wrong] });
-    expect(runPromtool("test", "rules", file)).toMatchObject({ status: 1 });
+    expect(runRuleTests([wrong])).toMatchObject({ status: 1 });
   });
 
   test("each link to their own paragraph in docs/operations.md", () => {
