@@ -30,7 +30,6 @@ export async function createClaudeRig(options: Parameters<typeof createProductRi
     projects: { [rig.host.repository]: { hasTrustDialogAccepted: true } },
   };
   writeFileSync(join(rig.host.home, ".claude.json"), JSON.stringify(answers));
-  const readTerminal = (key: string) => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${key}:`);
   /** The entries of a session's conversation, as Claude Code has stored them. */
   const readTranscript = (key: string) => {
     const folder = join(rig.host.runnerFolder, "sessions", key);
@@ -39,5 +38,5 @@ export async function createClaudeRig(options: Parameters<typeof createProductRi
     const lines = readFileSync(JSON.parse(start).transcript_path, "utf8").trim().split("\n");
     return lines.map((line) => JSON.parse(line));
   };
-  return { ...rig, model, readTerminal, readTranscript };
+  return { ...rig, model, readTranscript };
 }

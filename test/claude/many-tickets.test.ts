@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { findSessionProcesses } from "../../runtime/runner/session-processes.ts";
+import { toDone } from "../runtime/runner/product-rig.ts";
 import { createClaudeRig } from "./claude-rig.ts";
 
 vi.setConfig({ testTimeout: 1_800_000 });
@@ -20,22 +21,21 @@ test("ten tickets at once become ten pull requests: none is lost or done twice, 
   writeFileSync(join(rig.host.home, ".claude", "settings.json"), JSON.stringify({ permissions: { allow: ["Bash"] } }));
   const items = [];
   for (const key of KEYS) {
-    const done = { task: key, status: "done", text: `Made ${key}` };
     const commit = `echo ${key} >> $HOME/runs.txt && echo ${key} > ${key}.txt && git add -A && git commit -qm 'feat: ${key}'`;
-    const { item } = await rig.addTicket([`run ${commit}`, `call update_task_status ${JSON.stringify(done)}`]);
+    const { item } = await rig.addTicket([`run ${commit}`, toDone(`Made ${key}`)]);
     items.push(item);
   }
-  await Promise.all(KEYS.map((key) => rig.call(`/api/approve/${key}`, "POST", {})));
+  await Promise.all(KEYS.map(rig.approve));
   const readAll = (state: string) => async () => {
     const results = await Promise.all(KEYS.map((key) => rig.readCompleted(key)));
     return results.map((result) => (result?.state === state ? result.summary : undefined));
   };
   const summaries = KEYS.map((key) => `Made ${key}`);
   await rig.waitFor(readAll("completed"), TIMEOUT_MS).toEqual(summaries);
-  const ids = KEYS.map((key) => readSessionId(join(rig.host.runnerFolder, "sessions", key)));
+  const ids = KEYS.map((key) => rig.readRecord(key).session_id);
   console.info("seconds from the approval to the session:", await readStartTimes());
 
-  await Promise.all(KEYS.map((key) => rig.call(`/api/update-plane/${key}`, "POST", {})));
+  await Promise.all(KEYS.map(rig.update));
   await rig.waitFor(readAll("done"), TIMEOUT_MS).toEqual(summaries);
   const { pulls } = forge.read();
   expect(pulls.map(({ branch }) => branch).sort()).toEqual(KEYS.map((key) => `groundcrew/${key.toLowerCase()}`).sort());
@@ -59,7 +59,3 @@ test("ten tickets at once become ten pull requests: none is lost or done twice, 
     return (await Promise.all(times)).join(", ");
   }
 });
-
-function readSessionId(folder: string): string {
-  return JSON.parse(readFileSync(join(folder, "record.json"), "utf8")).session_id;
-}

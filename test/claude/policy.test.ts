@@ -1,7 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { toDone } from "../runtime/runner/product-rig.ts";
 import { hasProgram } from "../support/has-program.ts";
 import { CLAUDE, type ClaudeRig, createClaudeRig } from "./claude-rig.ts";
 
@@ -14,36 +13,25 @@ const POLICY = { permission_mode: "acceptEdits", allow: ["Bash(git add:*)", "Bas
 const STEPS = [
   ...["permission touch made.txt", "permission git add made.txt", "permission git commit -qm 'feat: made'"],
   ...["permission git show --stat HEAD", "permission cat .env"],
-  `call update_task_status ${JSON.stringify({ task: "ONB-1", status: "done", text: "It is made" })}`,
+  toDone("It is made"),
 ];
-
-/** Commits files on the base branch. */
-function commitFiles(rig: ClaudeRig, files: Record<string, object | string>) {
-  for (const [name, content] of Object.entries(files)) {
-    const path = join(rig.host.repository, name);
-    mkdirSync(join(path, ".."), { recursive: true });
-    writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
-  }
-  rig.host.git(["add", "-A"]);
-  rig.host.git(["commit", "-q", "-m", "policy"]);
-}
 
 /** Approves a ticket and, where it has one, its plan, then its result; returns the kinds of all that was asked. */
 async function runTicket(rig: ClaudeRig, steps: readonly string[]): Promise<string[]> {
   const { key } = await rig.addTicket(steps);
   const asked = new Map<string, string>();
   const look = async () => {
-    for (const { id, kind, hash } of (await rig.call("/api/requests")).requests) {
-      if (!asked.has(id) && kind === "plan") await rig.call(`/api/requests/${id}`, "POST", { answer: "approve", hash });
-      asked.set(id, kind);
+    for (const request of (await rig.call("/api/requests")).requests) {
+      if (!asked.has(request.id) && request.kind === "plan") await rig.decide(request, "approve");
+      asked.set(request.id, request.kind);
     }
     return rig.readCompleted(key);
   };
   await look();
-  await rig.call(`/api/approve/${key}`, "POST", {});
+  await rig.approve(key);
   await rig.waitFor(look).toMatchObject({ summary: "It is made", state: "completed" });
   await look();
-  await rig.call(`/api/update-plane/${key}`, "POST", {});
+  await rig.update(key);
   await rig.waitFor(look).toMatchObject({ state: "done", commits: [{ subject: "feat: made" }] });
   expect(JSON.stringify(rig.readTranscript(key))).not.toContain("of-the-team");
   return [...asked.values()];
@@ -53,7 +41,7 @@ const BOXES = hasProgram("bwrap") ? [false, true] : [false];
 
 test.each(BOXES)(`with a good policy a ticket needs two verdicts with ${VERSION} (in a box: %s)`, async (isBoxed) => {
   const rig = await createClaudeRig({ isBoxed, policy: POLICY });
-  commitFiles(rig, {
+  rig.host.commitFiles({
     ".env": "SECRET=of-the-team",
     ".groundcrew.json": { deny: ["Read(./.env)"], prompt: "Sign off as the team." },
     ".claude/settings.json": { permissions: { ask: ["Bash(git push:*)"] } },
@@ -63,6 +51,6 @@ test.each(BOXES)(`with a good policy a ticket needs two verdicts with ${VERSION}
 
 test(`the rules of a policy come with the approval of a plan with ${VERSION}`, async () => {
   const rig = await createClaudeRig({ policy: { ...POLICY, plan_first: true } });
-  commitFiles(rig, { "readme.md": "of the team" });
+  rig.host.commitFiles({ "readme.md": "of the team" });
   expect(await runTicket(rig, ["plan Make it", ...STEPS])).toEqual(["ticket", "plan", "result"]);
 });

@@ -15,12 +15,12 @@ test.each([
   async (_, place, answer) => {
     const rig = await createClaudeRig();
     const { key } = await rig.addTicket([`ask ${JSON.stringify({ questions: [QUESTION] })}`]);
-    await rig.call(`/api/approve/${key}`, "POST", {});
-    const readQuestions = async () => (await rig.readSession(key))?.questions;
+    await rig.approve(key);
+    const readQuestions = () => rig.readQuestions(key);
     await rig.waitFor(readQuestions).toMatchObject([{ text: "Which colour?", options: ["Red", "Blue"] }]);
     const [{ id }] = await readQuestions();
     await rig.waitFor(() => rig.readTerminal(key)).toContain("Enter to select");
-    if (place === "page") await rig.call(`/api/sessions/${key}/answer`, "POST", { question: id, answer });
+    if (place === "page") await rig.answer(key, id, answer);
     else rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "1");
     // The turn goes on to its end, and nothing is left of the question.
     await rig.waitFor(readQuestions).toMatchObject([{ kind: "input", text: "Tool finished; all done." }]);
@@ -42,13 +42,13 @@ test.each([
 ])("several questions of one call are answered one after the other %s", async (_, place, answers, tools) => {
   const rig = await createClaudeRig();
   const { key } = await rig.addTicket([`ask ${JSON.stringify({ questions: [QUESTION, TOOLS, SIZE] })}`]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const readQuestions = async () => (await rig.readSession(key))?.questions;
+  await rig.approve(key);
+  const readQuestions = () => rig.readQuestions(key);
   await rig.waitFor(() => rig.readTerminal(key)).toContain("to navigate");
   for (const [i, answer] of answers.entries()) {
     await rig.waitFor(readQuestions).toMatchObject([{ number: i + 1, count: 3 }]);
     const [{ id }] = await readQuestions();
-    await rig.call(`/api/sessions/${key}/answer`, "POST", { question: id, answer });
+    await rig.answer(key, id, answer);
     if (i === 0 && place === "killed") await rig.restart("groundcrew");
   }
   await rig.waitFor(readQuestions).toMatchObject([{ kind: "input", text: "Tool finished; all done." }]);
@@ -60,14 +60,14 @@ test.each([
 test("a question that takes several options is answered in its dialog after kill -9 of Groundcrew", async () => {
   const rig = await createClaudeRig();
   const { key } = await rig.addTicket([`ask ${JSON.stringify({ questions: [TOOLS] })}`]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const readQuestions = async () => (await rig.readSession(key))?.questions;
+  await rig.approve(key);
+  const readQuestions = () => rig.readQuestions(key);
   await rig.waitFor(readQuestions).toMatchObject([{ text: "Which tools?", multiple: true }]);
   await rig.waitFor(() => rig.readTerminal(key)).toContain("to navigate");
   await rig.restart("groundcrew");
   await rig.waitFor(readQuestions).toHaveLength(1);
   const [{ id }] = await readQuestions();
-  await rig.call(`/api/sessions/${key}/answer`, "POST", { question: id, answer: "ky, tsx" });
+  await rig.answer(key, id, "ky, tsx");
   const readResults = () => rig.readTranscript(key).flatMap(({ toolUseResult }) => toolUseResult?.answers ?? []);
   await rig.waitFor(readResults).toEqual([{ "Which tools?": "ky, tsx" }]);
 });

@@ -1,26 +1,24 @@
 import { expect, test, vi } from "vitest";
+import { toDone } from "../runtime/runner/product-rig.ts";
 import { createClaudeRig } from "./claude-rig.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
 
 /** Steps that commit a file of this name and complete the ticket. */
-function workOn(name: string): string[] {
-  return [
-    `permission echo ${name} > ${name}.txt && git add -A && git commit -qm 'feat: ${name}'`,
-    `call update_task_status ${JSON.stringify({ task: "ONB-1", status: "done", text: `Made ${name}` })}`,
-  ];
-}
+const workOn = (name: string) => [
+  `permission echo ${name} > ${name}.txt && git add -A && git commit -qm 'feat: ${name}'`,
+  toDone(`Made ${name}`, "ONB-1"),
+];
 
 test("two rounds of send back go on in one conversation, with texts that are nothing but text to Claude", async () => {
   const rig = await createClaudeRig();
   const { key } = await rig.addTicket(workOn("one"));
-  await rig.call(`/api/approve/${key}`, "POST", {});
+  await rig.approve(key);
   const finishRound = async (name: string) => {
     const findQuestion = async () =>
-      (await rig.readSession(key))?.questions.find(({ text }: { text: string }) => text.includes(`${name}.txt`));
+      (await rig.readQuestions(key))?.find(({ text }: { text: string }) => text.includes(`${name}.txt`));
     await rig.waitFor(findQuestion).toMatchObject({ kind: "permission" });
-    const question = (await findQuestion()).id;
-    await rig.call(`/api/sessions/${key}/answer`, "POST", { question, answer: "allow" });
+    await rig.answer(key, (await findQuestion()).id, "allow");
     await rig.waitFor(async () => (await rig.readCompleted(key))?.summary).toBe(`Made ${name}`);
   };
   await finishRound("one");
@@ -35,12 +33,7 @@ test("two rounds of send back go on in one conversation, with texts that are not
   expect(new Set(entries.flatMap(({ sessionId }) => sessionId ?? [])).size).toBe(1);
   const texts = entries.filter(({ type }) => type === "user").map((entry) => JSON.stringify(entry));
   expect(texts.filter((text) => text.includes(`-- ${long}`) && text.includes("/compact x"))).toHaveLength(2);
-  expect(
-    entries
-      .filter(({ type }) => type === "attachment")
-      .map((entry) => JSON.stringify(entry))
-      .join(),
-  ).not.toContain("readme.txt");
+  expect(JSON.stringify(entries.filter(({ type }) => type === "attachment"))).not.toContain("readme.txt");
   const { rounds } = await rig.call(`/api/tickets/${key}`, "GET");
   expect(rounds.map(({ round, summary }: { round: number; summary: string }) => [round, summary])).toEqual([
     [3, "Made three"],

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { toDone } from "../runtime/runner/product-rig.ts";
 import { hasProgram } from "../support/has-program.ts";
 import { CLAUDE, type ClaudeRig, createClaudeRig } from "./claude-rig.ts";
 
@@ -11,8 +12,7 @@ const SUMMARY = 'All "good" $(id) `x`';
 const UPDATE = { status: "updated", comment_posted: true, state_updated: true };
 
 async function waitForPermission(rig: ClaudeRig, key: string, text: string): Promise<string> {
-  const read = async () =>
-    (await rig.readSession(key))?.questions.find((one: { text: string }) => one.text.includes(text));
+  const read = async () => (await rig.readQuestions(key))?.find((one: { text: string }) => one.text.includes(text));
   await rig.waitFor(read).toMatchObject({ kind: "permission" });
   return (await read()).id;
 }
@@ -33,17 +33,15 @@ const VERSION = CLAUDE && execFileSync(CLAUDE, ["--version"], { encoding: "utf8"
 
 async function runTicket(isBoxed: boolean): Promise<void> {
   const rig = await createClaudeRig({ isBoxed });
-  const completion = { task: "ONB-1", status: "done", text: SUMMARY };
   const { key, item } = await rig.addTicket([
     "permission echo made > made.txt && git add -A && git commit -qm 'feat: made'",
     "permission touch denied.txt",
     "permission touch allowed.txt",
-    `call update_task_status ${JSON.stringify(completion)}`,
+    toDone(SUMMARY),
   ]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
+  await rig.approve(key);
   const answer = async (text: string, decision: string) => {
-    const question = await waitForPermission(rig, key, text);
-    await rig.call(`/api/sessions/${key}/answer`, "POST", { question, answer: decision });
+    await rig.answer(key, await waitForPermission(rig, key, text), decision);
   };
   await answer("made.txt", "allow");
   await answer("denied.txt", "deny");
@@ -53,13 +51,9 @@ async function runTicket(isBoxed: boolean): Promise<void> {
   await decideInTerminal(rig, key, () => "1");
   // What a person is typing when the session ends must not make its command to exit a message to the model.
   rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "-l", "--", "half a line");
-  await rig
-    .waitFor(() => rig.readCompleted(key))
-    .toMatchObject({
-      ...{ summary: SUMMARY, source: "tool", state: "completed", cost_usd: expect.any(Number) },
-      commits: [{ subject: "feat: made" }],
-    });
-  expect(await rig.call(`/api/update-plane/${key}`, "POST", {})).toMatchObject(UPDATE);
+  const result = { summary: SUMMARY, source: "tool", state: "completed", cost_usd: expect.any(Number) };
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ ...result, commits: [{ subject: "feat: made" }] });
+  expect(await rig.update(key)).toMatchObject(UPDATE);
   expect(rig.findComments(item, "feat: made")).toHaveLength(1);
   expect(rig.host.git(["ls-files", "--others"], join(rig.host.runnerFolder, "worktrees", key))).toBe("allowed.txt\n");
   await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
@@ -75,10 +69,10 @@ test.runIf(hasProgram("bwrap"))(`a ticket runs with ${VERSION} in a box in the s
 test("the end of a turn asks, its answer is typed, and /complete records the summary without the model", async () => {
   const rig = await createClaudeRig();
   const { key } = await rig.addTicket([]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const readQuestion = async () => (await rig.readSession(key))?.questions[0];
+  await rig.approve(key);
+  const readQuestion = async () => (await rig.readQuestions(key))?.[0];
   await rig.waitFor(readQuestion).toMatchObject({ kind: "input", text: expect.stringContaining("all done") });
-  await rig.call(`/api/sessions/${key}/answer`, "POST", { question: (await readQuestion()).id, answer: "Go on" });
+  await rig.answer(key, (await readQuestion()).id, "Go on");
   await rig.waitFor(async () => (await rig.readSession(key))?.screen).toContain("❯ Go on");
   await rig.waitFor(readQuestion).toMatchObject({ kind: "input", text: expect.stringContaining("fake model") });
   const requests = rig.model.requests.length;
@@ -97,39 +91,39 @@ test.each([
   async (_, findKey) => {
     const rig = await createClaudeRig();
     const { key } = await rig.addTicket(["permission touch denied.txt"]);
-    await rig.call(`/api/approve/${key}`, "POST", {});
+    await rig.approve(key);
     const question = await waitForPermission(rig, key, "denied.txt");
     await rig.waitFor(() => rig.readTerminal(key)).toContain("Do you want to proceed?");
     await decideInTerminal(rig, key, findKey);
-    const readQuestions = async () => (await rig.readSession(key))?.questions;
+    const readQuestions = () => rig.readQuestions(key);
     await rig.waitFor(readQuestions).toMatchObject([{ kind: "input", text: expect.stringContaining("Interrupted") }]);
-    const late = await rig.call(`/api/sessions/${key}/answer`, "POST", { question, answer: "allow" });
+    const late = await rig.answer(key, question, "allow");
     expect(late).toMatchObject({ error: { code: "conflict" } });
     const [{ id }] = await readQuestions();
-    await rig.call(`/api/sessions/${key}/answer`, "POST", { question: id, answer: "Leave it" });
+    await rig.answer(key, id, "Leave it");
     await rig.waitFor(() => rig.readTerminal(key)).toContain("❯ Leave it");
   },
 );
 
-test("after kill -9 of tmux, the session is resumed with its conversation", async () => {
+/** A ticket whose one command was allowed, and whose session waits for a person. */
+async function runAllowedCommand() {
   const rig = await createClaudeRig();
   const { key } = await rig.addTicket(["permission touch allowed.txt"]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const question = await waitForPermission(rig, key, "allowed.txt");
-  await rig.call(`/api/sessions/${key}/answer`, "POST", { question, answer: "allow" });
-  await rig.waitFor(async () => (await rig.readSession(key))?.questions).toMatchObject([{ kind: "input" }]);
+  await rig.approve(key);
+  await rig.answer(key, await waitForPermission(rig, key, "allowed.txt"), "allow");
+  await rig.waitFor(() => rig.readQuestions(key)).toMatchObject([{ kind: "input" }]);
+  return { rig, key };
+}
+
+test("after kill -9 of tmux, the session is resumed with its conversation", async () => {
+  const { rig, key } = await runAllowedCommand();
   await rig.killTmux();
   await rig.waitFor(async () => (await rig.readSession(key))?.screen).toContain("this session was interrupted");
   expect((await rig.readSession(key)).screen).toContain("touch allowed.txt");
 });
 
 test("after kill -9 of Claude Code, tokens and cost are those of the whole session", async () => {
-  const rig = await createClaudeRig();
-  const { key } = await rig.addTicket(["permission touch allowed.txt"]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const question = await waitForPermission(rig, key, "allowed.txt");
-  await rig.call(`/api/sessions/${key}/answer`, "POST", { question, answer: "allow" });
-  await rig.waitFor(async () => (await rig.readSession(key))?.questions).toMatchObject([{ kind: "input" }]);
+  const { rig, key } = await runAllowedCommand();
   // Three requests of 1,130 tokens, and 25 of each answer, at 0.00123 US dollars.
   await rig.waitFor(() => rig.readSession(key)).toMatchObject({ tokens: { input: 3_390, output: 75 } });
   await rig.waitFor(async () => (await rig.readSession(key))?.cost_usd).toBeCloseTo(0.00369, 5);
@@ -140,19 +134,13 @@ test("after kill -9 of Claude Code, tokens and cost are those of the whole sessi
   await rig.waitFor(async () => (await rig.readSession(key))?.cost_usd).toBeCloseTo(0.00492, 5);
 });
 
-test("a model that refuses is reported as what it is", async () => {
+test.each([
+  ["refuses is reported as what it is", 429, /request to the model: 429/],
+  ["does not answer is reported within six minutes, although the screen goes on", "silent", /^silent since/],
+] as const)("a model that %s", async (_, fault, attention) => {
   const rig = await createClaudeRig();
   const { key } = await rig.addTicket([]);
-  rig.model.setFault(429);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  await rig.waitFor(async () => (await rig.readSession(key))?.attention).toMatch(/request to the model: 429/);
-});
-
-test("a model that does not answer is reported within six minutes, although the screen goes on", async () => {
-  const rig = await createClaudeRig();
-  const { key } = await rig.addTicket([]);
-  rig.model.setFault("silent");
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const readAttention = async () => (await rig.readSession(key))?.attention;
-  await expect.poll(readAttention, { timeout: 360_000, interval: 1_000 }).toMatch(/^silent since/);
+  rig.model.setFault(fault);
+  await rig.approve(key);
+  await rig.waitFor(async () => (await rig.readSession(key))?.attention, 360_000).toMatch(attention);
 });

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test, vi } from "vitest";
 import { runPlanAndPublish } from "../runtime/runner/plan-and-publish.ts";
-import { completion, createCodexRig, decide, waitForRequest } from "./codex-rig.ts";
+import { toDone } from "../runtime/runner/product-rig.ts";
+import { createCodexRig } from "./codex-rig.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
 
@@ -16,25 +17,22 @@ test("a boxed ticket runs from its approval to its result: it commits unasked, a
     "permission touch denied.txt",
     "question Which name?|Ruby|C",
     "run git add -A && git commit -qm 'feat: made'",
-    completion("All is done"),
+    toDone("All is done"),
   ]);
   writeFileSync(join(rig.host.home, "secret.txt"), "");
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  await decide(rig, await waitForRequest(rig, "permission", "touch allowed.txt"), "allow");
-  const denied = await waitForRequest(rig, "permission", "touch denied.txt");
+  await rig.approve(key);
+  await rig.decide(await rig.waitForRequest("permission", "touch allowed.txt"), "allow");
+  const denied = await rig.waitForRequest("permission", "touch denied.txt");
   // Its own terminal is attached, from a box of its own.
-  await rig
-    .waitFor(() => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${key}:`), 60_000)
-    .toContain("touch denied.txt");
-  await decide(rig, denied, "deny");
-  await decide(rig, await waitForRequest(rig, "question", "Which name?"), "answer", "Ruby");
-  await rig
-    .waitFor(() => rig.readCompleted(key), 120_000)
-    .toMatchObject({ summary: "All is done", source: "tool", commits: [{ subject: "feat: made" }] });
-  expect(existsSync(rig.work(key, "allowed.txt"))).toBe(true);
-  expect(existsSync(rig.work(key, "denied.txt"))).toBe(false);
-  expect(readFileSync(rig.work(key, "env.txt"), "utf8")).not.toMatch(/TOKEN/);
-  expect(readFileSync(rig.work(key, "home.txt"), "utf8")).not.toContain("secret.txt");
+  await rig.waitFor(() => rig.readTerminal(key)).toContain("touch denied.txt");
+  await rig.decide(denied, "deny");
+  await rig.decide(await rig.waitForRequest("question", "Which name?"), "answer", "Ruby");
+  const result = { summary: "All is done", source: "tool", commits: [{ subject: "feat: made" }] };
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject(result);
+  expect(rig.readWork(key, "allowed.txt")).toBeDefined();
+  expect(rig.readWork(key, "denied.txt")).toBeUndefined();
+  expect(rig.readWork(key, "env.txt")).not.toMatch(/TOKEN/);
+  expect(rig.readWork(key, "home.txt")).not.toContain("secret.txt");
   // Nothing was written for other sessions.
   expect(readFileSync(join(rig.codexHome, "config.toml"), "utf8")).not.toMatch(/trust|projects|approv/);
   expect(existsSync(join(rig.codexHome, "rules"))).toBe(false);
@@ -49,32 +47,30 @@ async function runHostileTicket(isBoxed: boolean) {
   const { key } = await rig.addTicket([
     `permission setsid python3 ${HOSTILE} ${only} > /dev/null 2>&1 &`,
     "permission touch second.txt",
-    completion("Done"),
+    toDone("Done"),
   ]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  await decide(rig, await waitForRequest(rig, "permission", "hostile-command"), "allow");
-  const read = (name: string) => (existsSync(rig.work(key, name)) ? readFileSync(rig.work(key, name), "utf8") : "");
-  return { ...rig, key, read };
+  await rig.approve(key);
+  await rig.decide(await rig.waitForRequest("permission", "hostile-command"), "allow");
+  return { rig, key, read: (name: string) => rig.readWork(key, name) };
 }
 
 test("in a box, a command that was allowed reaches neither the socket nor the memory of what allows the next one", async () => {
-  const rig = await runHostileTicket(true);
-  const { key, read } = rig;
-  const second = await waitForRequest(rig, "permission", "touch second.txt");
+  const { rig, key, read } = await runHostileTicket(true);
+  const second = await rig.waitForRequest("permission", "touch second.txt");
   const rounds = Number(read("rounds.txt"));
   await rig.waitFor(() => Number(read("rounds.txt"))).toBeGreaterThan(rounds + 2);
-  expect(read("found.json")).toBe("");
-  expect(existsSync(rig.work(key, "second.txt"))).toBe(false);
-  writeFileSync(rig.work(key, "stop"), "");
-  await decide(rig, second, "deny");
-  await rig.waitFor(() => rig.readCompleted(key), 120_000).toMatchObject({ summary: "Done" });
-  expect(existsSync(rig.work(key, "second.txt"))).toBe(false);
+  expect(read("found.json")).toBeUndefined();
+  expect(rig.readWork(key, "second.txt")).toBeUndefined();
+  writeFileSync(join(rig.host.runnerFolder, "worktrees", key, "stop"), "");
+  await rig.decide(second, "deny");
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "Done" });
+  expect(rig.readWork(key, "second.txt")).toBeUndefined();
 });
 
 test("without a box, the same command allows the next one itself", async () => {
-  const { waitFor, read, work, key } = await runHostileTicket(false);
-  await waitFor(() => existsSync(work(key, "second.txt"))).toBe(true);
-  await waitFor(() => read("found.json")).toContain("has answered");
+  const { rig, read } = await runHostileTicket(false);
+  await rig.waitFor(() => read("second.txt")).toBe("");
+  await rig.waitFor(() => read("found.json")).toContain("has answered");
 });
 
 test("kill -9 of the runner and of a box while a request waits: its command never runs, and the thread goes on", async () => {
@@ -84,23 +80,21 @@ test("kill -9 of the runner and of a box while a request waits: its command neve
     "permission echo once >> second.txt",
     "permission echo once >> third.txt",
     "run git add -A && git commit -qm made",
-    completion("Done"),
+    toDone("Done"),
   ]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const first = await waitForRequest(rig, "permission", "first.txt");
+  await rig.approve(key);
+  const first = await rig.waitForRequest("permission", "first.txt");
   await rig.stop("runner", "SIGKILL");
-  await decide(rig, first, "allow");
+  await rig.decide(first, "allow");
   rig.start("runner");
-  await waitForRequest(rig, "permission", "second.txt");
+  await rig.waitForRequest("permission", "second.txt");
   const pane = rig.host.tmux("list-panes", "-a", "-F", "#{pane_pid}").trim();
   const [box = ""] = readFileSync(`/proc/${pane}/task/${pane}/children`, "utf8").trim().split(" ");
   process.kill(Number(box), "SIGKILL");
-  await decide(rig, await waitForRequest(rig, "permission", "third.txt"), "allow");
-  await rig.waitFor(() => rig.readCompleted(key), 120_000).toMatchObject({ summary: "Done", commits: [{}] });
-  const [one, two, three] = ["first", "second", "third"].map((name) => rig.work(key, `${name}.txt`));
-  expect([readFileSync(one ?? "", "utf8"), existsSync(two ?? ""), readFileSync(three ?? "", "utf8")]).toEqual([
-    ...["once\n", false, "once\n"],
-  ]);
+  await rig.decide(await rig.waitForRequest("permission", "third.txt"), "allow");
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "Done", commits: [{}] });
+  const texts = ["first", "second", "third"].map((name) => rig.readWork(key, `${name}.txt`));
+  expect(texts).toEqual(["once\n", undefined, "once\n"]);
 });
 
 test("a boxed plan and result are sent back, then approved, published, repaired when checks are red, merged and cleaned", async () => {

@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { CODEX, completion, createCodexRig, decide, waitForRequest } from "./codex-rig.ts";
+import { toDone } from "../runtime/runner/product-rig.ts";
+import { CODEX, createCodexRig } from "./codex-rig.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
 
@@ -16,23 +17,20 @@ test(`a ticket runs with ${CODEX && execFileSync(CODEX, ["--version"], { encodin
     `patch ${join(rig.codexHome, "outside.txt")} hello`,
     "question Which name?|Ruby|C",
     "permission git add -A && git commit -qm 'feat: made'",
-    completion("All is done"),
+    toDone("All is done"),
   ]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  await decide(rig, await waitForRequest(rig, "permission", "allowed.txt"), "allow");
-  await decide(rig, await waitForRequest(rig, "permission", "denied.txt"), "deny");
-  await decide(rig, await waitForRequest(rig, "permission", "outside.txt"), "deny");
-  await decide(rig, await waitForRequest(rig, "question", "Which name?"), "answer", "Ruby");
-  await rig
-    .waitFor(() => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${key}:`), 60_000)
-    .toMatch(/git commit|Would you like/);
-  await decide(rig, await waitForRequest(rig, "permission", "git commit"), "allow");
-  await rig
-    .waitFor(() => rig.readCompleted(key), 120_000)
-    .toMatchObject({ summary: "All is done", source: "tool", commits: [{ subject: "feat: made" }] });
-  expect(existsSync(rig.work(key, "denied.txt"))).toBe(false);
+  await rig.approve(key);
+  await rig.decide(await rig.waitForRequest("permission", "allowed.txt"), "allow");
+  await rig.decide(await rig.waitForRequest("permission", "denied.txt"), "deny");
+  await rig.decide(await rig.waitForRequest("permission", "outside.txt"), "deny");
+  await rig.decide(await rig.waitForRequest("question", "Which name?"), "answer", "Ruby");
+  await rig.waitFor(() => rig.readTerminal(key)).toMatch(/git commit|Would you like/);
+  await rig.decide(await rig.waitForRequest("permission", "git commit"), "allow");
+  const result = { summary: "All is done", source: "tool", commits: [{ subject: "feat: made" }] };
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject(result);
+  expect(rig.readWork(key, "denied.txt")).toBeUndefined();
   expect(existsSync(join(rig.codexHome, "outside.txt"))).toBe(false);
-  expect(readFileSync(rig.work(key, "env.txt"), "utf8")).not.toMatch(/TOKEN/);
+  expect(rig.readWork(key, "env.txt")).not.toMatch(/TOKEN/);
   // Neither trust nor a rule was written for other sessions.
   expect(readFileSync(join(rig.codexHome, "config.toml"), "utf8")).not.toMatch(/trust|projects|approv/);
   expect(existsSync(join(rig.codexHome, "rules"))).toBe(false);
@@ -43,18 +41,18 @@ test("kill -9 of the runner and of the app-server while a request waits: it stay
   const { key } = await rig.addTicket([
     "permission echo once >> first.txt",
     "permission git commit -q --allow-empty -m made",
-    completion("Done"),
+    toDone("Done"),
   ]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const first = await waitForRequest(rig, "permission", "first.txt");
+  await rig.approve(key);
+  const first = await rig.waitForRequest("permission", "first.txt");
   await rig.stop("runner", "SIGKILL");
-  await decide(rig, first, "allow");
+  await rig.decide(first, "allow");
   rig.start("runner");
-  const second = await waitForRequest(rig, "permission", "git commit");
-  expect(readFileSync(rig.work(key, "first.txt"), "utf8")).toBe("once\n");
+  const second = await rig.waitForRequest("permission", "git commit");
+  expect(rig.readWork(key, "first.txt")).toBe("once\n");
   await rig.restart("runner");
-  await decide(rig, second, "allow");
-  await rig.waitFor(() => rig.readCompleted(key), 120_000).toMatchObject({ summary: "Done" });
+  await rig.decide(second, "allow");
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "Done" });
 });
 
 test("a plan waits for its approval, and writes nothing before", async () => {
@@ -63,12 +61,12 @@ test("a plan waits for its approval, and writes nothing before", async () => {
     "run touch early.txt",
     "plan First do A",
     "permission git commit -q --allow-empty -m planned",
-    completion("Planned"),
+    toDone("Planned"),
   ]);
-  await rig.call(`/api/approve/${key}`, "POST", {});
-  const plan = await waitForRequest(rig, "plan", "First do A");
-  expect(existsSync(rig.work(key, "early.txt"))).toBe(false);
-  await decide(rig, plan, "approve");
-  await decide(rig, await waitForRequest(rig, "permission", "git commit"), "allow");
-  await rig.waitFor(() => rig.readCompleted(key), 120_000).toMatchObject({ summary: "Planned" });
+  await rig.approve(key);
+  const plan = await rig.waitForRequest("plan", "First do A");
+  expect(rig.readWork(key, "early.txt")).toBeUndefined();
+  await rig.decide(plan, "approve");
+  await rig.decide(await rig.waitForRequest("permission", "git commit"), "allow");
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "Planned" });
 });

@@ -3,10 +3,12 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { listenLocally } from "../../../simulators/local-server.ts";
 import { IS_FULL_RUN, pickSize } from "../../reliability/random-source.ts";
 import { hasProgram } from "../../support/has-program.ts";
+import { writeFiles } from "../../support/temp-folder.ts";
 import { createRunnerRig, type RunnerRig } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -25,18 +27,27 @@ interface Scene {
  * Shell commands of the session, what says that they have reached something outside, and whether they work for a session
  * without a box, where that does not depend on the machine.
  */
-type Attempt = [run: string, hasEscaped: (out: string, scene: Scene) => boolean, withoutBox?: boolean];
+type Attempt = [run: string, hasEscaped: (out: string, scene: Scene) => boolean, withoutBox?: boolean | undefined];
 
 const isMade =
   (name: string) =>
   (_: string, { rig }: Scene) =>
     existsSync(join(rig.folder, name));
 const says = (word: string) => (out: string) => out.split("\n").includes(word);
-const plant = (file: string) => `mkdir -p $(dirname ${file}) && echo "touch $OUTSIDE/planted" >> ${file}`;
-const hasPlanted =
-  (folder: "home" | "runnerFolder" | "repository", name: string) =>
-  (_: string, { rig }: Scene): boolean =>
+/** Plants a command into a file of a folder, which the shell knows by its variable. */
+const toPlanting = (folder: keyof typeof FOLDERS, name: string): Attempt => {
+  const file = `${FOLDERS[folder]}/${name}`;
+  const hasPlanted = (_: string, { rig }: Scene) =>
     existsSync(join(rig[folder], name)) && readFileSync(join(rig[folder], name), "utf8").includes("/planted");
+  return [`mkdir -p $(dirname ${file}) && echo "touch $OUTSIDE/planted" >> ${file}`, hasPlanted, true];
+};
+const FOLDERS = { home: "$USER_HOME", runnerFolder: "$RUNNER", repository: "$REPOSITORY" } as const;
+/** Names a program in the settings of git. */
+const toProgram = (setting: string, name: string, withoutBox?: boolean): Attempt => [
+  `git config ${setting} "touch $OUTSIDE/${name}"`,
+  isMade(name),
+  withoutBox,
+];
 /** Names of abstract sockets begin with a zero byte. */
 const CONNECT =
   "require('net').connect(String.fromCharCode(0)+process.env.MARK).on('data',d=>{console.log(String(d));process.exit()})";
@@ -118,22 +129,10 @@ const ATTEMPTS: Record<string, Attempt> = {
   "making a device": ["mknod disk b 8 0 && echo made && rm disk", says("made")],
   "writing into the system": ["touch /usr/local/$MARK", (_, { mark }) => existsSync(join("/usr/local", mark))],
   "writing into /tmp of the machine": ["touch /tmp/$MARK", (_, { mark }) => existsSync(join(tmpdir(), mark)), true],
-  "planting a hook for the user's Claude Code": [
-    plant("$USER_HOME/.claude/settings.json"),
-    hasPlanted("home", ".claude/settings.json"),
-    true,
-  ],
-  "planting a command for the user's shell": [plant("$USER_HOME/.bashrc"), hasPlanted("home", ".bashrc"), true],
-  "changing the command groundcrew of other sessions": [
-    plant("$RUNNER/bin/groundcrew"),
-    hasPlanted("runnerFolder", "bin/groundcrew"),
-    true,
-  ],
-  "planting a hook in the repository": [
-    plant("$REPOSITORY/.git/hooks/post-checkout"),
-    hasPlanted("repository", ".git/hooks/post-checkout"),
-    true,
-  ],
+  "planting a hook for the user's Claude Code": toPlanting("home", ".claude/settings.json"),
+  "planting a command for the user's shell": toPlanting("home", ".bashrc"),
+  "changing the command groundcrew of other sessions": toPlanting("runnerFolder", "bin/groundcrew"),
+  "planting a hook in the repository": toPlanting("repository", ".git/hooks/post-checkout"),
   "moving another branch of the repository": [
     "git --git-dir=$REPOSITORY/.git update-ref refs/heads/stolen HEAD",
     (_, { rig }) => rig.git(["branch", "--list", "stolen"]) !== "",
@@ -148,19 +147,12 @@ const ATTEMPTS: Record<string, Attempt> = {
     'git config filter.t.clean "touch $OUTSIDE/by-filter" && echo "* filter=t" > .gitattributes && echo x > filtered',
     isMade("by-filter"),
   ],
-  "a file system monitor that the runner's git would run": [
-    'git config core.fsmonitor "touch $OUTSIDE/by-monitor"',
-    isMade("by-monitor"),
-  ],
+  "a file system monitor that the runner's git would run": toProgram("core.fsmonitor", "by-monitor"),
   "a hook that the runner's git would run": [
     `mkdir -p "$G/hooks" && printf "#!/bin/sh\\ntouch $OUTSIDE/by-hook\\n" > "${HOOK}"; chmod +x "${HOOK}"`,
     isMade("by-hook"),
   ],
-  "a program that the runner's fetch would run": [
-    'git config uploadpack.packObjectsHook "touch $OUTSIDE/by-fetch"',
-    isMade("by-fetch"),
-    false,
-  ],
+  "a program that the runner's fetch would run": toProgram("uploadpack.packObjectsHook", "by-fetch", false),
 };
 
 /** What a session makes of its own folder of git, so that its branch is a commit of another repository; one ticket each. */
@@ -183,11 +175,8 @@ function writeScript(attempts: readonly (readonly [string, string])[], variables
   return [...lines, prepare, ...tries, "git config --unset core.fsmonitor", "echo done > out/finished", ""].join("\n");
 }
 
-async function startSecretServer(address: number | string): Promise<Server> {
+function createSecretServer(): Server {
   const server = createServer((socket) => socket.on("error", () => {}).end(`${SECRET}\n`));
-  if (typeof address === "number") server.listen(address, "127.0.0.1");
-  else server.listen({ path: address });
-  await once(server, "listening");
   onTestFinished(() => void server.close());
   return server;
 }
@@ -197,10 +186,8 @@ async function tryAll(isBoxed: boolean, repository: { network?: "model" } = {}) 
   const rig = await createRunnerRig({ expect, onTestFinished }, { isBoxed, repository, env: { GREETING: SECRET } });
   const mark = `gcr-escape-${process.pid}-${isBoxed}-${repository.network}`;
   const victim = spawn("sleep", ["600"], { argv0: SECRET, stdio: "ignore", env: { MARK: SECRET } });
-  const onPort = await startSecretServer(0);
-  await startSecretServer(`\0${mark}`);
-  const address = onPort.address();
-  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+  const port = await listenLocally(createSecretServer(), 0);
+  await once(createSecretServer().listen({ path: `\0${mark}` }), "listening");
   onTestFinished(() => {
     victim.kill("SIGKILL");
     for (const path of [join("/usr/local", mark), join(tmpdir(), mark)]) rmSync(path, { force: true });
@@ -210,11 +197,8 @@ async function tryAll(isBoxed: boolean, repository: { network?: "model" } = {}) 
   rig.git(["init", "--quiet"], other);
   rig.git(["commit", "--quiet", "--allow-empty", "-m", SECRET], other);
   const commit = rig.git(["rev-parse", "HEAD"], other).trim();
-  const secrets = [".env", "secrets.env", "data/store.txt"].map((name) => join(rig.folder, name));
-  for (const path of [...secrets, join(rig.repository, ".env"), join(rig.home, ".ssh/id_ed25519")]) {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, `KEY=${SECRET}\n`);
-  }
+  const secrets = [".env", "secrets.env", "data/store.txt", "repository/.env", "home/.ssh/id_ed25519"];
+  writeFiles(rig.folder, Object.fromEntries(secrets.map((name) => [name, `KEY=${SECRET}\n`])), 0o644);
   const two = rig.run("ONB-2", [`run echo ${SECRET} > own.txt`]);
   await rig.waitFor(() => existsSync(join(rig.worktree("ONB-2"), "own.txt"))).toBe(true);
   const attempts = Object.entries(ATTEMPTS).map(([name, [run]]): [string, string] => [name, run]);

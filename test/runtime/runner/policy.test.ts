@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { type TestContext, test, vi } from "vitest";
 import { IS_FULL_RUN, pickSize } from "../../reliability/random-source.ts";
 import { createProductRig } from "./product-rig.ts";
@@ -13,19 +13,6 @@ const STORE_ARGUMENTS = "run tr '\\0' '\\n' < /proc/$PPID/cmdline > args.draft &
 const createPolicyRig = (context: TestContext, repository: object = {}, env: Record<string, string> = {}) =>
   createRunnerRig(context, { tickets: WITHOUT_BOX, repository, env });
 
-/** Commits files on a branch of the repository, as a team does. */
-function commitFiles(rig: RunnerRig, files: Record<string, object | string>, branch = "main") {
-  rig.git(["checkout", "-q", "-B", branch]);
-  for (const [name, content] of Object.entries(files)) {
-    const path = join(rig.repository, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
-  }
-  rig.git(["add", "-A"]);
-  rig.git(["commit", "-q", "-m", "policy"]);
-  rig.git(["checkout", "-q", "main"]);
-}
-
 /** Runs ONB-1 to the end of its first turn. */
 async function runSteps(rig: RunnerRig, steps: string[]) {
   const desired = rig.run("ONB-1", steps);
@@ -35,13 +22,16 @@ async function runSteps(rig: RunnerRig, steps: string[]) {
 
 const readWork = (rig: RunnerRig, name: string) => readFileSync(join(rig.worktree("ONB-1"), name), "utf8");
 const readArguments = (rig: RunnerRig) => readWork(rig, "args.txt").split("\n");
-const getOption = (args: readonly string[], name: string) => args[args.indexOf(name) + 1];
+/** Mode and model. */
+const getOptions = (args: readonly string[]) =>
+  ["--permission-mode", "--model"].map((name) => args[args.indexOf(name) + 1]);
 const readPermissions = (rig: RunnerRig, key = "ONB-1") =>
   JSON.parse(readFileSync(rig.sessionFile(key, "settings.json"), "utf8")).permissions;
 const readServers = (rig: RunnerRig) =>
   JSON.parse(readFileSync(rig.sessionFile("ONB-1", "mcp.json"), "utf8")).mcpServers;
 const countRequests = (rig: RunnerRig) =>
   rig.server.hooks.filter(({ body }) => body["hook_event_name"] === "PermissionRequest").length;
+const RULES = { deny: ["Bash(git push:*)"], ask: ["Bash(ls:*)"] };
 const findPolicy = (rig: RunnerRig) => rig.server.requests.at(-1)?.policies?.find(({ project }) => project === "ONB");
 
 test.concurrent("mode, rules, model, text, set-up and base of the settings take effect, nothing asks, and rules that allow come with the approval of a plan", async (context) => {
@@ -51,7 +41,7 @@ test.concurrent("mode, rules, model, text, set-up and base of the settings take 
     ...{ setup: { command: "pwd > setup.txt; echo $GROUNDCREW_TICKET >> setup.txt", minutes: 1 }, base: "develop" },
   });
   const { expect } = rig;
-  commitFiles(rig, { "develop.txt": "of develop" }, "develop");
+  rig.host.commitFiles({ "develop.txt": "of develop" }, "develop");
   const desired = await runSteps(rig, [
     ...["permission touch made.txt", "permission git add made.txt", "permission git commit -qm 'feat: made'"],
     ...["permission curl http://127.0.0.1:9", STORE_ARGUMENTS],
@@ -62,10 +52,7 @@ test.concurrent("mode, rules, model, text, set-up and base of the settings take 
   expect(readWork(rig, "develop.txt")).toBe("of develop");
   expect(readWork(rig, "setup.txt")).toBe(`${rig.worktree("ONB-1")}\nONB-1\n`);
   const args = readArguments(rig);
-  expect(["--permission-mode", "--model"].map((name) => getOption(args, name))).toEqual([
-    "acceptEdits",
-    "claude-fake-5",
-  ]);
+  expect(getOptions(args)).toEqual(["acceptEdits", "claude-fake-5"]);
   expect(args).toContain("Sign ONB-1 off on groundcrew/onb-1.");
   rig.set({ sessions: [desired, rig.want("ONB-2", ["permission git add early.txt"], { plans: true })] });
   await rig.waitFor(() => countRequests(rig)).toBe(1);
@@ -78,16 +65,14 @@ test.concurrent("the repository's own file on the base branch makes a policy str
   const settings = { env: ["OF_THE_TEAM", "OF_OTHERS"], prompt: "Ours." };
   const rig = await createPolicyRig(context, settings, { OF_THE_TEAM: "1", OF_OTHERS: "2" });
   const { expect } = rig;
-  commitFiles(rig, { "develop.txt": "of develop" }, "develop");
-  commitFiles(rig, {
+  rig.host.commitFiles({ "develop.txt": "of develop" }, "develop");
+  rig.host.commitFiles({
     ".groundcrew.json": {
       ...{ permission_mode: "dontAsk", deny: ["Bash(rm:*)"], model: "claude-fake-6", prompt: "Theirs.", minutes: 10 },
       ...{ setup: { command: "touch setup.txt" }, test_command: "exit 3", base: "develop", env: ["OF_THE_TEAM"] },
       allow: ["Bash(touch:*)"],
     },
-    ".claude/settings.json": {
-      permissions: { deny: ["Bash(git push:*)"], ask: ["Bash(ls:*)"], allow: ["Bash(mv:*)"] },
-    },
+    ".claude/settings.json": { permissions: { ...RULES, allow: ["Bash(mv:*)"] } },
     ".mcp.json": { mcpServers: { docs: { command: "docs-server" } } },
   });
   await runSteps(rig, ["permission touch not-allowed.txt", "run env > env.txt", STORE_ARGUMENTS]);
@@ -95,7 +80,7 @@ test.concurrent("the repository's own file on the base branch makes a policy str
   const hasFile = (name: string) => existsSync(join(rig.worktree("ONB-1"), name));
   expect(["not-allowed.txt", "setup.txt", "develop.txt"].map(hasFile)).toEqual([false, true, true]);
   const args = readArguments(rig);
-  expect(["--permission-mode", "--model"].map((name) => getOption(args, name))).toEqual(["dontAsk", "claude-fake-6"]);
+  expect(getOptions(args)).toEqual(["dontAsk", "claude-fake-6"]);
   expect(args.join("\n")).toContain("Ours.\n\nTheirs.");
   expect(readWork(rig, "env.txt")).toMatch(/^OF_THE_TEAM=1$/m);
   expect(readWork(rig, "env.txt")).not.toContain("OF_OTHERS");
@@ -115,7 +100,7 @@ test.concurrent("the repository's own file on the base branch makes a policy str
 test.concurrent("a trusted base branch also allows tools and brings servers; what the branch of a ticket has changes nothing, also when its session is resumed", async (context) => {
   const rig = await createPolicyRig(context, { trust_repository: true });
   const { expect } = rig;
-  commitFiles(rig, {
+  rig.host.commitFiles({
     ".groundcrew.json": { allow: ["Bash(touch:*)"], permission_mode: "acceptEdits", model: "of-the-base" },
     ".claude/settings.json": { permissions: { allow: ["Bash(git add:*)"] } },
     ".mcp.json": { mcpServers: { docs: { command: "docs-server" }, groundcrew: { command: "forged" } } },
@@ -144,17 +129,16 @@ test.concurrent("a trusted base branch also allows tools and brings servers; wha
   rig.set({ sessions: [{ ...desired, resume: true, round: 2, inputs }] });
   await rig.waitFor(() => countRequests(rig)).toBe(1);
   const args = readArguments(rig);
-  expect(["--permission-mode", "--model"].map((name) => getOption(args, name))).toEqual(["acceptEdits", "of-the-base"]);
+  expect(getOptions(args)).toEqual(["acceptEdits", "of-the-base"]);
   expect(existsSync(join(rig.home, "hooked"))).toBe(false);
   expect(Object.keys(readServers(rig)).sort()).toEqual(["docs", "groundcrew"]);
   expect(JSON.stringify([findPolicy(rig), readServers(rig)])).not.toContain("forged");
 });
 
+const NO_JSON =
+  /^The policy of ONB cannot be kept: \.groundcrew\.json of main \([0-9a-f]{8}\) is not valid: no JSON object\. Repair/;
 const REFUSED_FILES: [Record<string, object | string>, RegExp][] = [
-  [
-    { ".groundcrew.json": "{" },
-    /^The policy of ONB cannot be kept: \.groundcrew\.json of main \([0-9a-f]{8}\) is not valid: no JSON object\. Repair/,
-  ],
+  [{ ".groundcrew.json": "{" }, NO_JSON],
   [{ ".groundcrew.json": { modle: "x" } }, /unknown name modle/],
   [{ ".groundcrew.json": { minutes: 0 } }, /minutes, wanted: whole minutes, 1 to 1440/],
   [{ ".groundcrew.json": " ".repeat(300_000) }, /has more than 262144 bytes/],
@@ -185,20 +169,20 @@ test("nothing starts with a file on the base branch that cannot be kept or is a 
     return rig.report(key)?.exit?.text;
   };
   for (const [i, [files, problem]] of TRIED_FILES.entries()) {
-    commitFiles(rig, files);
+    rig.host.commitFiles(files);
     expect(await refuse(rig.keys[i])).toMatch(problem);
     rig.git(["rm", "-qr", ...Object.keys(files)]);
     rig.git(["commit", "-qm", "repaired"]);
   }
   symlinkSync("/etc/hostname", join(rig.repository, ".groundcrew.json"));
-  commitFiles(rig, {});
+  rig.host.commitFiles({});
   expect(await refuse(rig.keys.at(-2))).toContain("is not a plain file");
   rmSync(join(rig.repository, ".groundcrew.json"));
-  commitFiles(rig, { ".groundcrew.json": { minutes: 0 } });
+  rig.host.commitFiles({ ".groundcrew.json": { minutes: 0 } });
   const findCheck = () => rig.server.requests.at(-1)?.checks?.find(({ name }) => name === "policy");
   const failed = { status: "failed", detail: expect.stringContaining("wanted: whole minutes") };
   await rig.waitFor(findCheck).toMatchObject(failed);
-  commitFiles(rig, { ".groundcrew.json": { minutes: 5 } });
+  rig.host.commitFiles({ ".groundcrew.json": { minutes: 5 } });
   await rig.waitFor(findCheck).toBeUndefined();
   const last = rig.keys.at(-1) ?? "";
   rig.run(last);
@@ -211,21 +195,17 @@ test.runIf(IS_FULL_RUN)(
     const rig = await createProductRig({ policy: { allow: ["Bash(touch:*)"] } });
     const steps = ["plan Make it", "permission touch made.txt", ...Array.from({ length: 9 }, () => "run true")];
     const { key } = await rig.addTicket(steps);
-    const file = JSON.stringify({ plan_first: true, budget_usd: 0.01 });
-    writeFileSync(join(rig.host.repository, ".groundcrew.json"), file);
-    rig.host.git(["add", "-A"]);
-    rig.host.git(["commit", "-qm", "policy"]);
+    rig.host.commitFiles({ ".groundcrew.json": { plan_first: true, budget_usd: 0.01 } });
     const readLines = async () => (await rig.call("/api/tickets/policies/ONB")).lines;
     await rig.waitFor(readLines).toContainEqual({ name: "plan_first", value: true, from: ".groundcrew.json" });
-    await rig.call(`/api/approve/${key}`, "POST", {});
-    const readQuestion = async () => (await rig.readSession(key))?.questions[0];
+    await rig.approve(key);
+    const readQuestion = async () => (await rig.readQuestions(key))?.[0];
     await rig.waitFor(readQuestion).toMatchObject({ kind: "plan", text: "Make it" });
-    const hasMade = () => existsSync(join(rig.host.runnerFolder, "worktrees", key, "made.txt"));
-    expect(hasMade()).toBe(false);
-    await rig.call(`/api/sessions/${key}/answer`, "POST", { question: (await readQuestion()).id, answer: "approve" });
+    expect(rig.readWork(key, "made.txt")).toBeUndefined();
+    await rig.answer(key, (await readQuestion()).id, "approve");
     // Its rule came with the plan, so nobody was asked; eleven requests to the model cost more than a cent.
     await rig.waitFor(() => rig.readSession(key)).toMatchObject({ state: "waiting", reason: "budget_over" });
-    expect(hasMade()).toBe(true);
+    expect(rig.readWork(key, "made.txt")).toBe("");
     await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
     expect(await readQuestion()).toMatchObject({ kind: "ended" });
   },
@@ -233,7 +213,7 @@ test.runIf(IS_FULL_RUN)(
 
 test.runIf(IS_FULL_RUN)("the file chooses the CLI, and its model", async (context) => {
   const rig = await createPolicyRig(context);
-  commitFiles(rig, { ".groundcrew.json": { cli: "codex", model: "gpt-fake" } });
+  rig.host.commitFiles({ ".groundcrew.json": { cli: "codex", model: "gpt-fake" } });
   rig.run("ONB-1");
   await rig.waitForState("ONB-1", "running");
   rig.expect(rig.readRecord("ONB-1")).toMatchObject({ cli: "codex" });

@@ -32,6 +32,10 @@ type Part = "groundcrew" | "runner";
 
 type Request = { id: string; hash: string; kind: string; subject: { key?: string } };
 
+/** The step that completes a ticket with this summary. */
+export const toDone = (text: string, task = "{key}") =>
+  `call update_task_status ${JSON.stringify({ task, status: "done", text })}`;
+
 /**
  * Timeout for a state that the product must reach: far more than it needs, on a busy machine as well, where the real
  * Claude Code needs more than a minute to its first request.
@@ -128,6 +132,10 @@ async function startProduct(options: ProductOptions, onEnd: (end: () => Promise<
   const waitFor = <T>(read: () => Promise<T> | T, timeout = STATE_TIMEOUT_MS) =>
     expect.poll(read, { timeout, interval: 100 });
 
+  /** The session of a ticket as people see it; undefined when there is none. */
+  const readSession = async (key: string) =>
+    (await call("/api/sessions")).sessions.find(({ id }: { id: string }) => id === key);
+
   start("groundcrew");
   if (isApart) start("runner");
   await waitFor(async () => (await call("/health")).tmux_service).toBe(true);
@@ -159,6 +167,10 @@ async function startProduct(options: ProductOptions, onEnd: (end: () => Promise<
       return { key, item };
     },
     approve: (key: string) => call(`/api/approve/${key}`, "POST", {}),
+    /** Answers a question of a session. */
+    answer: (key: string, question: string, answer: string) =>
+      call(`/api/sessions/${key}/answer`, "POST", { question, answer }),
+    update: (key: string) => call(`/api/update-plane/${key}`, "POST", {}),
     /** Waits for a request of this kind, of this ticket where one is named, that contains a text. */
     async waitForRequest(kind: string, text: string, key?: string) {
       const find = async () =>
@@ -176,14 +188,14 @@ async function startProduct(options: ProductOptions, onEnd: (end: () => Promise<
       const { runners } = await call("/api/sessions");
       return Object.fromEntries((runners[0]?.checks ?? []).map((check: { name: string }) => [check.name, check]));
     },
-    /** The session of a ticket as people see it; undefined when there is none. */
-    readSession: async (key: string) =>
-      (await call("/api/sessions")).sessions.find(({ id }: { id: string }) => id === key),
+    readSession,
+    readQuestions: async (key: string) => (await readSession(key))?.questions,
     /** The result of a ticket, also after its update; undefined when there is none. */
     async readCompleted(key: string) {
       const { tickets, updated } = await call("/api/completed-tickets");
       return [...tickets, ...updated].find(({ id }: { id: string }) => id === key);
     },
+    readTerminal: (key: string) => host.tmux("capture-pane", "-p", "-t", `=claude-${key}:`),
     /** A file of a ticket's work folder; undefined when there is none. */
     readWork(key: string, name: string) {
       const path = join(host.runnerFolder, "worktrees", key, name);

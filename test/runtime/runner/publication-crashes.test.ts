@@ -2,7 +2,8 @@ import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
-import { createProductRig, type ProductRig } from "./product-rig.ts";
+import { writeScripts } from "../../support/temp-folder.ts";
+import { createProductRig, type ProductRig, toDone } from "./product-rig.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 
@@ -12,19 +13,11 @@ type Step = (typeof STEPS)[number];
 type Plan = Partial<Record<Step, readonly ("groundcrew" | "runner")[]>>;
 
 /** Which processes are killed in which steps. The full run kills each, and both, in each step. */
-const PLANS: [string, Plan][] = IS_FULL_RUN
-  ? STEPS.flatMap((step) =>
-      ([["groundcrew"], ["runner"], ["groundcrew", "runner"]] as const).map((victims): [string, Plan] => [
-        `${victims.join(" and ")} while ${step}`,
-        { [step]: victims },
-      ]),
-    )
-  : [
-      [
-        "one process after the other",
-        { pushed: ["runner"], opened: ["groundcrew"], merging: ["groundcrew", "runner"] },
-      ],
-    ];
+const VICTIMS = [["groundcrew"], ["runner"], ["groundcrew", "runner"]] as const;
+const toPlans = (step: Step) =>
+  VICTIMS.map((victims): [string, Plan] => [`${victims.join(" and ")} while ${step}`, { [step]: victims }]);
+const ONE_PLAN: Plan = { pushed: ["runner"], opened: ["groundcrew"], merging: ["groundcrew", "runner"] };
+const PLANS: [string, Plan][] = IS_FULL_RUN ? STEPS.flatMap(toPlans) : [["one process after the other", ONE_PLAN]];
 
 /**
  * Puts gates into the programs that publish: one that is armed stops the next program that comes to it, once, until it
@@ -35,21 +28,18 @@ function addGates({ folder, bin }: ProductRig["host"], bare: string) {
   const toGate = (step: Step) =>
     `if mv ${toPath(step, "armed")} ${toPath(step, "held")} 2>/dev/null; then ` +
     `while [ -e ${toPath(step, "held")} ]; do sleep 0.05; done; fi`;
-  const write = (path: string, ...lines: string[]) =>
-    writeFileSync(path, `#!/bin/sh\n${lines.join("\n")}\n`, { mode: 0o755 });
-  write(join(bare, "hooks", "pre-receive"), toGate("pushing"));
-  write(join(bare, "hooks", "post-receive"), toGate("pushed"));
+  writeScripts(join(bare, "hooks"), { "pre-receive": toGate("pushing"), "post-receive": toGate("pushed") });
   renameSync(join(bin, "gh"), join(folder, "gh"));
-  write(
-    join(bin, "gh"),
+  const gh = [
     `case "$*" in *"/pulls -X POST"*) ${toGate("opening")};; esac`,
     `${join(folder, "gh")} "$@"; status=$?`,
     `case "$*" in *"/pulls -X POST"*) ${toGate("opened")};; */check-runs*) ${toGate("checking")};; *"/pulls/1") ${toGate("merging")};; esac`,
     "exit $status",
-  );
-  const cleaning = `case " $* " in *" worktree prune "*) ${toGate("cleaning")};; esac`;
+  ];
   // Sessions have another path, in which this program is found again.
-  write(join(bin, "git"), cleaning, `PATH='${process.env["PATH"]}'`, 'exec git "$@"');
+  const found = `PATH='${process.env["PATH"]}' exec git "$@"`;
+  const cleaning = `case " $* " in *" worktree prune "*) ${toGate("cleaning")};; esac`;
+  writeScripts(bin, { gh: gh.join("\n"), git: `${cleaning}\n${found}` });
   return {
     arm: (step: Step) => writeFileSync(toPath(step, "armed"), ""),
     isHeld: (step: Step) => existsSync(toPath(step, "held")),
@@ -73,18 +63,15 @@ test.each(PLANS)("a result is published once over kill -9 of %s", async (_name, 
       for (const victim of victims) rig.start(victim);
     }
   };
-  const completion = { task: "{key}", status: "done", text: "It is made" };
-  const { key, item } = await rig.addTicket([
-    "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
-    `call update_task_status ${JSON.stringify(completion)}`,
-  ]);
+  const commit = "run echo made > made.txt; git add -A; git commit -qm 'feat: made'";
+  const { key, item } = await rig.addTicket([commit, toDone("It is made")]);
   const readCompleted = () => rig.readCompleted(key).catch(() => undefined);
   await rig.approve(key);
   await rig.waitFor(readCompleted).toMatchObject({ state: "completed" });
   await rig.waitFor(() => host.tmux("list-sessions")).toBe("");
 
   arm("pushing", "pushed", "opening", "opened");
-  const updated = rig.call(`/api/update-plane/${key}`, "POST", {}).catch(() => undefined);
+  const updated = rig.update(key).catch(() => undefined);
   await killIn("pushing", "pushed", "opening", "opened");
   await updated;
   const url = "https://git.example.com/onb/app/pulls/1";

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { ForgeState } from "../../../simulators/forge/forge.ts";
+import { writeFiles, writeScripts } from "../../support/temp-folder.ts";
 import { COMPILE_CACHE, getHiddenNode, getTestProgram } from "../../support/test-programs.ts";
 
 /** The server of the repository's remote. */
@@ -35,15 +36,21 @@ export function createRunnerHost() {
   git(["add", "-A"]);
   git(["commit", "--quiet", "-m", "first"]);
   const [claude, codex] = (["claude", "codex"] as const).map((name) => {
-    const path = join(folder, name);
     const node = name === "codex" ? getHiddenNode() : process.execPath;
     const standIn = `'${node}' --disable-warning=ExperimentalWarning '${getTestProgram(name)}'`;
-    const script = `#!/bin/sh\nNODE_COMPILE_CACHE='${COMPILE_CACHE}' exec ${standIn} "$@"\n`;
-    writeFileSync(path, script, { mode: 0o755 });
-    return path;
+    writeScripts(folder, { [name]: `NODE_COMPILE_CACHE='${COMPILE_CACHE}' exec ${standIn} "$@"` });
+    return join(folder, name);
   });
   const bin = join(folder, "bin");
   mkdirSync(bin);
+  /** Commits files on a branch of the repository, as a team does. */
+  function commitFiles(files: Record<string, object | string>, branch = "main") {
+    git(["checkout", "-q", "-B", branch]);
+    writeFiles(repository, files);
+    git(["add", "-A"]);
+    git(["commit", "-q", "-m", "policy"]);
+    git(["checkout", "-q", "main"]);
+  }
 
   /**
    * Gives the repository a remote: a bare repository, which git finds in the place of an address at a server, and the
@@ -56,11 +63,8 @@ export function createRunnerHost() {
     git(["remote", "add", "origin", address]);
     git(["config", "--global", `url.${bare}.insteadOf`, address]);
     const script = resolve("simulators/forge/forge.ts");
-    for (const program of programs) {
-      const path = join(bin, program);
-      const command = `'${process.execPath}' --disable-warning=ExperimentalWarning '${script}' ${program} "$@"`;
-      writeFileSync(path, `#!/bin/sh\nexec ${command}\n`, { mode: 0o755 });
-    }
+    const node = `exec '${process.execPath}' --disable-warning=ExperimentalWarning '${script}'`;
+    for (const program of programs) writeScripts(bin, { [program]: `${node} ${program} "$@"` });
     const file = join(home, "forge.json");
     const read = () => JSON.parse(readFileSync(file, "utf8")) as ForgeState;
     const write = (state: ForgeState) => {
@@ -118,6 +122,6 @@ export function createRunnerHost() {
   const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   return {
     ...{ folder, runnerFolder, repository, home, bin, git, tmux, killTmux, env },
-    ...{ readHome, findCached, readCached, addForge, remove },
+    ...{ readHome, findCached, readCached, addForge, commitFiles, remove },
   };
 }

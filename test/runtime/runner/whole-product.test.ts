@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
 import { runPlanAndPublish } from "./plan-and-publish.ts";
-import { createProductRig, type ProductRig, shareProduct } from "./product-rig.ts";
+import { createProductRig, shareProduct, toDone } from "./product-rig.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
 
@@ -11,21 +11,17 @@ const useProduct = shareProduct({ testCommand: "grep -q made made.txt" });
 
 const COMMIT = "run echo made > made.txt; git add -A; git commit -qm 'feat: made'";
 const UPDATE = { status: "updated", comment_posted: true, state_updated: true };
-const toDone = (text: string) => `call update_task_status ${JSON.stringify({ task: "{key}", status: "done", text })}`;
-const answer = (rig: ProductRig, key: string, question: string, text: string) =>
-  rig.call(`/api/sessions/${key}/answer`, "POST", { question, answer: text });
-const readQuestions = async (rig: ProductRig, key: string) => (await rig.readSession(key))?.questions;
 
 test("one process runs an approved ticket from Plane to its comment, with tmux, git and a stand-in for Claude Code", async () => {
   const rig = await useProduct();
   const { key, item } = await rig.addTicket([COMMIT, "permission touch allowed.txt", toDone("All is done")]);
   await rig.approve(key);
-  await rig.waitFor(() => readQuestions(rig, key)).toMatchObject([{ kind: "permission" }]);
-  const [question] = await readQuestions(rig, key);
+  await rig.waitFor(() => rig.readQuestions(key)).toMatchObject([{ kind: "permission" }]);
+  const [question] = await rig.readQuestions(key);
   expect(question.text).toContain("touch allowed.txt");
-  await answer(rig, key, question.id, "allow");
+  await rig.answer(key, question.id, "allow");
   await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "All is done", source: "tool" });
-  expect(await rig.call(`/api/update-plane/${key}`, "POST", {})).toMatchObject(UPDATE);
+  expect(await rig.update(key)).toMatchObject(UPDATE);
   expect(rig.findComments(item, "All is done")).toHaveLength(1);
   // The commits of a boxed session are fetched from its clone.
   const readLog = () => rig.host.git(["log", "--format=%s", `groundcrew/${key.toLowerCase()}`]);
@@ -65,9 +61,9 @@ test("OPENCLAW-18 a completion file counts once the branch has a commit and the 
   await rig.approve(key);
   const attention = `${key} is not done yet: the runner sees no commit on the branch: commit, then try again.`;
   await rig.waitFor(() => rig.readSession(key)).toMatchObject({ attention, questions: [{ kind: "permission" }] });
-  await answer(rig, key, (await readQuestions(rig, key))[0].id, "allow");
+  await rig.answer(key, (await rig.readQuestions(key))[0].id, "allow");
   await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "Made it", source: "file" });
-  expect(await rig.call(`/api/update-plane/${key}`, "POST", {})).toMatchObject(UPDATE);
+  expect(await rig.update(key)).toMatchObject(UPDATE);
   expect(rig.findComments(item, "Tests: passed, run by the ticket runner")).toHaveLength(1);
 });
 
@@ -77,17 +73,11 @@ const STEPS = ["pending", "approved", "asked", "allowed", "completed", "updating
 type Plan = Partial<Record<(typeof STEPS)[number], readonly Victim[]>>;
 
 /** The full run kills every part at every step, one part in each flow. */
+const ONE_PLAN: Plan = { approved: ["runner"], asked: ["tmux"], allowed: ["groundcrew"], updating: ["groundcrew"] };
+const toPlan = (victim: Victim) => Object.fromEntries(STEPS.map((step) => [step, [victim]]));
 const PLANS: [string, Plan][] = IS_FULL_RUN
-  ? (["groundcrew", "runner", "tmux"] as const).map((victim) => [
-      `${victim} at every step`,
-      Object.fromEntries(STEPS.map((step) => [step, [victim]])),
-    ])
-  : [
-      [
-        "one part after the other",
-        { approved: ["runner"], asked: ["tmux"], allowed: ["groundcrew"], updating: ["groundcrew"] },
-      ],
-    ];
+  ? (["groundcrew", "runner", "tmux"] as const).map((victim) => [`${victim} at every step`, toPlan(victim)])
+  : [["one part after the other", ONE_PLAN]];
 
 const TICKET = [
   "permission echo allowed >> $HOME/.cache/allowed.txt; echo made > made.txt; git add -A; git commit -qm 'feat: made'",
@@ -103,20 +93,20 @@ test.each(PLANS)("a ticket over kill -9 of %s reaches Plane as one comment", asy
   await kill("pending");
   await rig.waitFor(() => rig.approve(key).catch(() => undefined)).toMatchObject({ ticket_id: key });
   await kill("approved");
-  const read = () => readQuestions(rig, key).catch(() => undefined);
+  const read = () => rig.readQuestions(key).catch(() => undefined);
   await rig.waitFor(read).toMatchObject([{ kind: "permission" }]);
   await kill("asked");
   /** Allows what the session asks until the command has run. */
   const allow = async () => {
     for (const { id, kind, answer: given } of (await read()) ?? [])
-      if (kind === "permission" && given === undefined) await answer(rig, key, id, "allow").catch(() => undefined);
+      if (kind === "permission" && given === undefined) await rig.answer(key, id, "allow").catch(() => undefined);
     return existsSync(rig.host.findCached("allowed.txt"));
   };
   await rig.waitFor(allow).toBe(true);
   await kill("allowed");
   await rig.waitFor(() => rig.readCompleted(key).catch(() => undefined)).toMatchObject({ state: "completed" });
   await kill("completed");
-  const update = () => rig.call(`/api/update-plane/${key}`, "POST", {}).catch(() => undefined);
+  const update = () => rig.update(key).catch(() => undefined);
   const interrupted = update();
   await kill("updating");
   await interrupted;
@@ -137,12 +127,12 @@ test("the answers to several questions of a session reach it by the hook while i
   const rig = await useProduct();
   const { key } = await rig.addTicket([`ask ${JSON.stringify({ questions: QUESTIONS })}`]);
   await rig.approve(key);
-  const read = () => readQuestions(rig, key);
+  const read = () => rig.readQuestions(key);
   const answers = ["Green, please", 'ky, "zod, v4"', "M"];
   for (const [i, text] of answers.entries()) {
     await rig.waitFor(read).toMatchObject([{ text: QUESTIONS[i]?.question, number: i + 1, count: 3 }]);
     const [{ id }] = await read();
-    expect(await answer(rig, key, id, text)).toMatchObject({ ticket_id: key });
+    expect(await rig.answer(key, id, text)).toMatchObject({ ticket_id: key });
   }
   await rig.waitFor(read).toMatchObject([{ kind: "input", text: "Tool finished; all done." }]);
   const lines = QUESTIONS.map(({ question }, i) => `· ${question} → ${answers[i]}`);
@@ -174,8 +164,8 @@ test.runIf(IS_FULL_RUN)(
   async () => {
     const rig = await createProductRig({ isApart: true });
     const { key, item } = await rig.addTicket(["run echo started >> $HOME/.cache/started.txt", "permission true"]);
-    await rig.call(`/api/approve/${key}`, "POST", {});
-    await rig.waitFor(async () => (await rig.readSession(key))?.questions).toMatchObject([{ kind: "permission" }]);
+    await rig.approve(key);
+    await rig.waitFor(() => rig.readQuestions(key)).toMatchObject([{ kind: "permission" }]);
     const readPanes = () => rig.host.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid} #{pane_dead}");
     const before = readPanes();
     expect(before).toMatch(/^claude-ONB-\d+ \d+ 0\n$/);
@@ -203,7 +193,7 @@ test.runIf(IS_FULL_RUN)(
     };
     await rig.waitFor(listPending).toContain(key);
     expect(readPanes()).toBe(before);
-    await rig.call(`/api/approve/${key}`, "POST", {});
+    await rig.approve(key);
     await rig.waitFor(() => rig.host.readCached("started.txt")).toBe("started\nstarted\n");
     expect(readPanes()).not.toBe(before);
     expect(readPanes()).toMatch(/^claude-ONB-\d+ \d+ 0\n$/);
