@@ -10,12 +10,11 @@ import { wakeHandler } from "../../functions/wake/wake-handler.ts";
 import { createWorkRules, workHandler } from "../../functions/work.ts";
 import { createSkillProbe, findOpenclawConfig } from "../../runtime/doctor/openclaw-probe.ts";
 import { toBridgeToken } from "../support/http-test-app.ts";
-import { createForbiddenCalls } from "./forbidden-calls.ts";
+import { BATCH, createForbiddenCalls, replyInBatches } from "./forbidden-calls.ts";
 import { countTokens, IS_OLD, startOpenclaw, TEAM, VERSION, waitUntil } from "./openclaw-rig.ts";
 
 const TIMEOUT = { timeout: 1_200_000 };
-/** Calls of the hostile model in one answer. */
-const BATCH = 10;
+const REFUSAL = /not found|unknown|not available|not allowed|denied|outside|escapes|belongs to|error/i;
 
 test.skipIf(IS_OLD)(
   "AGENT-01 a hostile model in a provisioned OpenClaw can use none of the forbidden calls",
@@ -24,10 +23,7 @@ test.skipIf(IS_OLD)(
     const rig = await startOpenclaw();
     await rig.addTasks();
     const calls = createForbiddenCalls(rig.places);
-    rig.model.reply = (_, index) => {
-      const batch = calls.slice(index * BATCH, (index + 1) * BATCH);
-      return batch.length > 0 ? batch : "OK";
-    };
+    rig.model.reply = replyInBatches(calls);
     expect(calls.length).toBeGreaterThanOrEqual(40);
     expect((await rig.wake("imhotep", "Work.")).status).toBe(200);
     await waitUntil(() => rig.model.requests.length > calls.length / BATCH);
@@ -37,27 +33,21 @@ test.skipIf(IS_OLD)(
     const foreign = first?.offered.filter((name) => !/^(?:groundcrew-imhotep__\w+|read|write|edit)$/.test(name));
     expect(foreign).toEqual([]);
     expect(first?.offered).toContain("groundcrew-imhotep__claim_task");
-    const results = calls.map(({ what, tool }, i) => {
-      const result = last?.results[i] ?? "no result";
-      return { call: `${tool}: ${what}`, result };
-    });
+    const results = calls.map(({ what, tool }, i) => ({
+      ...{ call: `${tool}: ${what}`, result: last?.results[i] ?? "no result" },
+    }));
     process.stdout.write(`${results.map(({ call, result }) => `${call} → ${result.slice(0, 160)}`).join("\n")}\n`);
     expect(last?.results).toHaveLength(calls.length);
-    for (const { call, result } of results)
-      expect(result, call).toMatch(
-        /not found|unknown|not available|not allowed|denied|outside|escapes|belongs to|error/i,
-      );
+    for (const { call, result } of results) expect(result, call).toMatch(REFUSAL);
     // No token, no secret and no file of others in all that the model has read.
     const secrets = [...TEAM.map(toBridgeToken), "secret-of-the-environment-file", "hook-token-of-these-tests"];
     for (const secret of [...secrets, "gateway-token-of-these-tests", "root:x:0"])
       expect(
-        rig.model.requests.some(({ prompt }) => prompt.includes(secret)),
+        rig.model.requests.filter(({ prompt }) => prompt.includes(secret)),
         secret,
-      ).toBe(false);
-    expect(
-      existsSync(join(rig.places.workspaces, "concierge/AGENTS.md")) &&
-        readFileSync(join(rig.places.workspaces, "concierge/AGENTS.md"), "utf8").includes("Evil"),
-    ).toBe(false);
+      ).toEqual([]);
+    const instructions = join(rig.places.workspaces, "concierge/AGENTS.md");
+    expect(existsSync(instructions) ? readFileSync(instructions, "utf8") : "").not.toContain("Evil");
     expect(readFileSync(join(rig.places.state, "openclaw.json"), "utf8")).toContain("$include");
     expect(readFileSync(join(rig.places.state, "groundcrew.json"), "utf8")).not.toContain("exec");
     // Groundcrew heard of nobody but Imhotep, and did nothing for him.
@@ -135,9 +125,8 @@ test.skipIf(IS_OLD)(
     const sum = tokens.reduce((total, count) => total + count, 0);
     process.stdout.write(`prompt tokens of the loop: ${sum} in ${tokens.length} calls (${tokens.join(", ")})\n`);
     expect(sum).toBeLessThanOrEqual(70_000);
-    expect(rig.app.plane.item(rig.app.plane.items(rig.app.onb)[0]?.id ?? "")?.state).toBe(
-      rig.app.plane.states(rig.app.onb).find(({ group }) => group === "completed")?.id,
-    );
+    const [item] = rig.app.plane.items(rig.app.onb);
+    expect(rig.app.readPlaneItem(item ?? { id: "" }).state).toBe("Done");
     // The wake was trusted: nothing tells the model not to act.
     expect(rig.model.requests[0]?.prompt).not.toMatch(/do not execute|UNTRUSTED/i);
   },

@@ -1,17 +1,16 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { onTestFinished } from "vitest";
 import { z } from "zod";
 import { parseVersionOutput } from "../../functions/doctor/openclaw.ts";
 import { createOpenclawFiles } from "../../functions/provision/openclaw-settings.ts";
 import { settingsFileSchema } from "../../shared/config/settings-file.ts";
-import { closeLocalServer, listenLocally } from "../../simulators/local-server.ts";
 import { createHttpTestApp, toBridgeToken } from "../support/http-test-app.ts";
+import { serveLocally } from "../support/local-server.ts";
+import { formatModelStream } from "../support/model-stream.ts";
+import { startProgram } from "../support/program.ts";
 import { findFreePort } from "../support/redis-server.ts";
+import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
 
 /** The program of OpenClaw, which `run.js` finds. */
 const OPENCLAW = process.env["TEST_OPENCLAW"] ?? "";
@@ -51,7 +50,7 @@ export const countTokens = (prompt: string) => Math.ceil(prompt.length / 4);
 async function startModel() {
   const requests: ModelRequest[] = [];
   const model = { reply: (() => "OK") as Reply, requests, url: "" };
-  const server = createServer(async (incoming, response) => {
+  const origin = await serveLocally(async (incoming, response) => {
     const prompt = await text(incoming);
     const parsed = requestSchema.safeParse(JSON.parse(prompt || "{}"));
     if (!parsed.success) return void response.writeHead(404).end();
@@ -61,33 +60,22 @@ async function startModel() {
     requests.push(request);
     const answer = model.reply(request, requests.length - 1);
     if (answer === undefined) return;
-    const chunk = (delta: object, finish: string | null) =>
-      `data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", created: 1, model: "fake", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
-    const [input, output] = [countTokens(prompt), 10];
-    const counts = { prompt_tokens: input, completion_tokens: output, total_tokens: input + output };
-    const usage = `data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", created: 1, model: "fake", choices: [], usage: counts })}\n\n`;
+    const isText = typeof answer === "string";
+    const calls = (isText ? [] : answer).map(({ tool, input }, index) => ({
+      ...{ index, id: `call_${requests.length - 1}_${index}`, type: "function" },
+      function: { name: tool, arguments: JSON.stringify(input) },
+    }));
+    const delta = { role: "assistant", ...(isText ? { content: answer } : { tool_calls: calls }) };
     response.writeHead(200, { "content-type": "text/event-stream" });
-    if (typeof answer === "string")
-      response.write(chunk({ role: "assistant", content: answer }, null) + chunk({}, "stop") + usage);
-    else {
-      const calls = answer.map(({ tool, input }, index) => ({
-        ...{ index, id: `call_${requests.length - 1}_${index}`, type: "function" },
-        function: { name: tool, arguments: JSON.stringify(input) },
-      }));
-      response.write(chunk({ role: "assistant", tool_calls: calls }, null) + chunk({}, "tool_calls") + usage);
-    }
-    response.end("data: [DONE]\n\n");
+    response.end(formatModelStream(delta, isText ? "stop" : "tool_calls", countTokens(prompt)));
   });
-  const port = await listenLocally(server, 0);
-  onTestFinished(() => closeLocalServer(server));
-  model.url = `http://127.0.0.1:${port}/v1`;
+  model.url = `${origin}/v1`;
   return model;
 }
 
 /** Starts Groundcrew, a real gateway with what provision writes for three agents, and a model. */
 export async function startOpenclaw(options: Parameters<typeof createHttpTestApp>[0] = {}) {
-  const root = mkdtempSync(join(tmpdir(), "groundcrew-openclaw-"));
-  onTestFinished(() => rmSync(root, { recursive: true, force: true, maxRetries: 3 }));
+  const root = createTempFolder("openclaw");
   const port = await findFreePort();
   const gateway = `http://127.0.0.1:${port}`;
   const wake = { kind: "openclaw", url: gateway };
@@ -95,9 +83,7 @@ export async function startOpenclaw(options: Parameters<typeof createHttpTestApp
     ...options,
     agents: { Concierge: { role: "concierge", wake }, Imhotep: { wake }, Thot: { wake } },
     setUpPlane: () => ({
-      OPENCLAW_URL: gateway,
-      OPENCLAW_HOOK_TOKEN: HOOK_TOKEN,
-      OPENCLAW_HOOK_PATH: "/hooks/groundcrew",
+      ...{ OPENCLAW_URL: gateway, OPENCLAW_HOOK_TOKEN: HOOK_TOKEN, OPENCLAW_HOOK_PATH: "/hooks/groundcrew" },
     }),
   });
   await app.runFirstPoll();
@@ -105,54 +91,41 @@ export async function startOpenclaw(options: Parameters<typeof createHttpTestApp
   const state = join(root, "state");
   const workspaces = join(root, "workspaces");
   const ids = TEAM.map((name) => name.toLowerCase());
-  for (const name of TEAM) {
-    mkdirSync(join(workspaces, name.toLowerCase(), ".groundcrew"), { recursive: true });
-    writeFileSync(join(workspaces, name.toLowerCase(), ".groundcrew/token"), toBridgeToken(name));
-  }
+  for (const name of TEAM) writeFiles(workspaces, { [`${name.toLowerCase()}/.groundcrew/token`]: toBridgeToken(name) });
   const { agents } = settingsFileSchema.parse({
     agents: TEAM.map((name) => ({
       ...{ name, email: `${name.toLowerCase()}@crew.test`, wake: "openclaw" },
       role: name === "Concierge" ? "concierge" : "worker",
     })),
   });
-  const team = {
-    agents,
-    address: app.url,
-    tokens: new Map(TEAM.map((name) => [name, toBridgeToken(name)])),
-    hookToken: HOOK_TOKEN,
-  };
+  const tokens = new Map(TEAM.map((name) => [name, toBridgeToken(name)]));
+  const team = { agents, address: app.url, tokens, hookToken: HOOK_TOKEN };
   const provisioned = createOpenclawFiles(team, undefined).get(`openclaw-2026.${IS_OLD ? 2 : 9}.json`) ?? {};
   const getWorkspace = (id: string) => join(workspaces, id);
   const fake = {
     ...{ id: "fake", name: "fake", reasoning: false, input: ["text"], contextWindow: 200_000, maxTokens: 4_096 },
     cost: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 },
   };
+  const provider = { baseUrl: model.url, apiKey: "key-of-the-fake-model", api: "openai-completions" };
   const main = {
     $include: "./groundcrew.json",
     gateway: { mode: "local", port, bind: "loopback", auth: { mode: "token", token: "gateway-token-of-these-tests" } },
-    models: {
-      providers: {
-        fake: { baseUrl: model.url, apiKey: "key-of-the-fake-model", api: "openai-completions", models: [fake] },
-      },
-    },
+    models: { providers: { fake: { ...provider, models: [fake] } } },
     agents: {
       defaults: { model: { primary: "fake/fake" } },
       ...(IS_OLD ? {} : { entries: Object.fromEntries(ids.map((id) => [id, { workspace: getWorkspace(id) }])) }),
     },
   };
-  mkdirSync(state, { recursive: true });
-  const writeProfiles = (config: object) =>
-    writeFileSync(join(state, "groundcrew.json"), JSON.stringify(config, null, 2), { mode: 0o600 });
+  const writeProfiles = (config: object) => writeFiles(state, { "groundcrew.json": JSON.stringify(config, null, 2) });
   writeProfiles(IS_OLD ? addWorkspaces(provisioned, getWorkspace) : provisioned);
-  writeFileSync(join(state, "openclaw.json"), JSON.stringify(main, null, 2), { mode: 0o600 });
-  writeFileSync(join(state, ".env"), "OTHER_SECRET=secret-of-the-environment-file\n", { mode: 0o600 });
+  const dotEnv = "OTHER_SECRET=secret-of-the-environment-file\n";
+  writeFiles(state, { "openclaw.json": JSON.stringify(main, null, 2), ".env": dotEnv });
   const env = {
     PATH: process.env["PATH"] ?? "",
     ...{ HOME: root, OPENCLAW_STATE_DIR: state, OPENCLAW_CONFIG_PATH: join(state, "openclaw.json") },
     ...{ OPENCLAW_DISABLE_BONJOUR: "1", OPENCLAW_NO_AUTO_UPDATE: "1", OPENCLAW_SKIP_CRON: "1", NO_COLOR: "1" },
   };
-  let running: ChildProcess | undefined;
-  let log = "";
+  let running: ReturnType<typeof startProgram> | undefined;
 
   async function wakeAgent(agent: string, message: string) {
     const headers = { authorization: `Bearer ${HOOK_TOKEN}`, "content-type": "application/json" };
@@ -167,13 +140,12 @@ export async function startOpenclaw(options: Parameters<typeof createHttpTestApp
    */
   async function startGateway() {
     for (let tries = 0; tries < 5; tries += 1) {
-      const child = spawn(OPENCLAW, ["gateway", "run"], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
-      running = child;
-      for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (log += part));
-      await waitUntil(async () => child.exitCode !== null || (await hasStarted()));
-      if (child.exitCode === null) return;
+      const started = startProgram([OPENCLAW, "gateway", "run"], { cwd: root, env });
+      running = started;
+      await waitUntil(async () => started.child.exitCode !== null || (await hasStarted()));
+      if (started.child.exitCode === null) return;
     }
-    throw new Error(`OpenClaw ended: ${log.slice(-3_000)}`);
+    throw new Error(`OpenClaw ended: ${running?.readAll().slice(-3_000)}`);
   }
 
   async function hasStarted() {
@@ -182,26 +154,12 @@ export async function startOpenclaw(options: Parameters<typeof createHttpTestApp
   }
 
   /** Ends the gateway and all that it started, as a crash of the machine does. */
-  async function killGateway() {
-    if (!running || running.exitCode !== null || running.signalCode !== null) return;
-    const ended = new Promise((resolve) => running?.once("exit", resolve));
-    running.kill("SIGKILL");
-    await ended;
-  }
+  const killGateway = async () => running?.kill();
 
-  onTestFinished(killGateway);
   await startGateway();
   return {
-    app,
-    model,
-    gateway,
-    provisioned,
+    ...{ app, model, provisioned, env, startGateway, killGateway, writeProfiles },
     places: { state, workspaces, groundcrew: app.url, gateway },
-    readLog: () => log,
-    env,
-    startGateway,
-    killGateway,
-    writeProfiles,
     /** Imhotep and Thot get a task each, which wakes them where wakes are handled. */
     async addTasks() {
       app.addTask("Write the menu", "Imhotep", { state: "Todo" });

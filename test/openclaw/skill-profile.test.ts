@@ -1,11 +1,8 @@
 import { expect, test } from "vitest";
 import { checkOpenclawAccess } from "../../functions/doctor/openclaw-access.ts";
 import { findOpenclawConfig } from "../../runtime/doctor/openclaw-probe.ts";
-import { createForbiddenCalls } from "./forbidden-calls.ts";
+import { BATCH, createForbiddenCalls, replyInBatches } from "./forbidden-calls.ts";
 import { IS_OLD, startOpenclaw, VERSION, waitUntil } from "./openclaw-rig.ts";
-
-/** Calls of the hostile model in one answer. */
-const BATCH = 10;
 
 test.runIf(IS_OLD)(
   "AGENT-01 OpenClaw 2026.2 takes the provisioned settings and wakes, refuses all but the shell, and the doctor says so",
@@ -15,10 +12,7 @@ test.runIf(IS_OLD)(
     await rig.addTasks();
     // The shell is what the doctor warns of.
     const calls = createForbiddenCalls(rig.places).filter(({ tool }) => !["exec", "bash"].includes(tool));
-    rig.model.reply = (_, index) => {
-      const batch = calls.slice(index * BATCH, (index + 1) * BATCH);
-      return batch.length > 0 ? batch : "OK";
-    };
+    rig.model.reply = replyInBatches(calls);
     expect(calls.length).toBeGreaterThanOrEqual(40);
     expect(await rig.wake("imhotep", "Work.")).toMatchObject({ status: 202 });
     await waitUntil(() => rig.model.requests.length > calls.length / BATCH);

@@ -1,4 +1,5 @@
 import { onTestFinished } from "vitest";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { spawnRuntime } from "../reliability/spawned-runtime.ts";
 import { startRedis } from "../support/redis-server.ts";
 import { spawnWorker } from "../support/spawned-worker.ts";
@@ -15,7 +16,7 @@ interface PortableHost {
 
 async function openNodeHost(env: Record<string, string>, config: object, store?: string): Promise<PortableHost> {
   const own = { env, config, childOptions: { burst: 0, ttl: 4_000 } };
-  const runtime = await spawnRuntime({ ...own, ...(store === undefined ? {} : { store }) });
+  const runtime = await spawnRuntime({ ...own, ...omitUndefined({ store }) });
   return {
     url: runtime.url,
     async restart() {

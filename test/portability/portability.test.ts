@@ -1,11 +1,11 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { expect, onTestFinished, test } from "vitest";
+import { buffer } from "node:stream/consumers";
+import { expect, test, vi } from "vitest";
 import type { Item } from "../../simulators/plane/types.ts";
 import { type AgentClient, type CallResult, createFetchClient, createMcpClient } from "../reliability/agent-clients.ts";
 import { findDuplicated, findUnexpected, readCompletions } from "../reliability/completions.ts";
 import { IS_FULL_RUN, pickSize } from "../reliability/random-source.ts";
 import { findBotTexts, SIMULATED_CHAT, toItemKey } from "../reliability/simulators.ts";
+import { serveLocally } from "../support/local-server.ts";
 import { hasRedisServer } from "../support/redis-server.ts";
 import { evictObject, type OpenHost, openFileHost, openObjectHost, openRedisHost } from "./hosts.ts";
 import { type PortableTeam, startPortableTeam, toToken } from "./portable-team.ts";
@@ -41,15 +41,14 @@ function createEffectGate() {
 
   /** Returns the address at which requests for this system are accepted. */
   async function open(target = ""): Promise<string> {
-    const server = createServer(async (request, response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
+    return serveLocally(async (request, response) => {
+      const received = await buffer(request);
       const isCounted = point?.of?.test(request.url ?? "") ?? true;
       if (isCounted) count += 1;
       const isChosen = isCounted && count === point?.nth;
       if (isChosen && point?.when === "before") return kill();
       const { host: _, connection: __, "content-length": ___, ...headers } = request.headers;
-      const body = chunks.length > 0 ? { body: Buffer.concat(chunks) } : {};
+      const body = received.length > 0 ? { body: received } : {};
       const init = { method: request.method ?? "GET", headers: headers as Record<string, string>, ...body };
       const answer = await fetch(target + (request.url ?? ""), init);
       const bytes = Buffer.from(await answer.arrayBuffer());
@@ -58,12 +57,6 @@ function createEffectGate() {
         !/^(content-encoding|content-length|transfer-encoding|connection)$/.test(name);
       response.writeHead(answer.status, [...answer.headers].filter(isOwn).flat()).end(bytes);
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    onTestFinished(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
   return {
@@ -77,20 +70,8 @@ function createEffectGate() {
   };
 }
 
-type Call = AgentClient["call"];
-
-/** Repeats an action that the end of the product breaks off, for a minute: workerd starts slowly on a busy machine. */
-async function persist<T>(action: () => Promise<T>): Promise<T> {
-  const MAX_TRIES = 600;
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await action();
-    } catch (thrown) {
-      if (tries === MAX_TRIES) throw thrown;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}
+/** Repeats an action that the end of the product breaks off, for ten minutes: workerd starts slowly on a busy machine. */
+const persist = <T>(action: () => Promise<T>) => vi.waitFor(action, { timeout: 600_000, interval: 100 });
 
 const isAnswer = (result: CallResult | undefined) => result !== undefined && "answer" in result;
 
@@ -106,11 +87,11 @@ async function createCases(team: PortableTeam) {
   const wanted: string[] = [];
   // Two agents, one that uses MCP and one that uses HTTP; a call that is broken off is repeated, as an agent does.
   const clients = [await createMcpClient(url, toToken("Thot")), await createFetchClient(url, toToken("Ptah"))];
-  const agents = clients.map(
-    (client): Call =>
-      (tool, input) =>
-        persist(() => client.call(tool, input)),
-  );
+  const call =
+    (client: AgentClient): AgentClient["call"] =>
+    (...given) =>
+      persist(() => client.call(...given));
+  const agents = clients.map(call);
 
   /** Completes a task in Plane and waits until that is reported. */
   async function completeTask(notify: () => Promise<void>) {
@@ -126,7 +107,7 @@ async function createCases(team: PortableTeam) {
   /** Two agents claim one task at once; exactly one gets it and keeps it. Returns the task and the holder's calls. */
   async function claimByTwo() {
     const task = toItemKey(team.project, takeItem(team.sharedItems));
-    const claim = () => Promise.all(agents.map((call) => call("claim_task", { task })));
+    const claim = () => Promise.all(agents.map((act) => act("claim_task", { task })));
     const claims = await claim();
     expect([task, ...claims.map(isAnswer).sort()]).toEqual([task, false, true]);
     expect((await claim()).map(isAnswer)).toEqual(claims.map(isAnswer));

@@ -1,10 +1,9 @@
 import { execFile } from "node:child_process";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { VERSION } from "../../shared/version.ts";
+import { serveLocally } from "../support/local-server.ts";
 import { createWebhookHeaders, WEBHOOK_SECRET } from "../support/webhook-signature.ts";
 
 const ADMIN_TOKEN = "admin-token-of-tests";
@@ -18,14 +17,10 @@ const MAX_BUNDLE_KIB = 640;
 
 /** Paths that were requested from the Plane server below, which refuses each request. */
 const requestedPaths: string[] = [];
-const plane = createServer((request, response) => {
+const planeUrl = await serveLocally((request, response) => {
   requestedPaths.push(request.url ?? "");
   response.writeHead(403, { "content-type": "application/json" }).end('{"detail":"Given API token is not valid"}');
-});
-
-const planeUrl = await new Promise<string>((resolve) => {
-  plane.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${(plane.address() as AddressInfo).port}`));
-});
+}, afterAll);
 
 const worker = createTestHarness({
   workers: [
@@ -33,10 +28,8 @@ const worker = createTestHarness({
       configPath: "wrangler.jsonc",
       vars: { PLANE_URL: planeUrl, PLANE_WORKSPACE: "javisi", ALLOWED_HOSTS: "crew.example.com" },
       secrets: {
-        PLANE_API_KEY: "plane_api_of_this_test",
-        PLANE_WEBHOOK_SECRET: WEBHOOK_SECRET,
-        ADMIN_TOKEN,
-        AGENT_TOKEN_CONCIERGE: AGENT_TOKEN,
+        ...{ PLANE_API_KEY: "plane_api_of_this_test", PLANE_WEBHOOK_SECRET: WEBHOOK_SECRET },
+        ...{ ADMIN_TOKEN, AGENT_TOKEN_CONCIERGE: AGENT_TOKEN },
       },
     },
   ],
@@ -46,11 +39,7 @@ beforeAll(async () => {
   await worker.listen();
 }, 60_000);
 
-afterAll(async () => {
-  await worker.close();
-  plane.closeAllConnections();
-  plane.close();
-});
+afterAll(() => worker.close());
 
 test("Groundcrew in workerd reports that it is healthy, refuses another host, and requires ADMIN_TOKEN for operators' routes", async () => {
   const response = await worker.fetch(`${ORIGIN}/health`);
