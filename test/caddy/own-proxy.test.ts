@@ -5,7 +5,7 @@ import { createCertificate } from "../support/certificate.ts";
 import { hasProgram } from "../support/has-program.ts";
 import { startProgram } from "../support/program.ts";
 import { findFreePort } from "../support/redis-server.ts";
-import { createTempFolder } from "../support/temp-folder.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 import { startTestRuntime } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 import { CREW, createSender, hasCaddy, OUTSIDE_CLIENT, type Send, startCaddy, VPN_CLIENT } from "./start-caddy.ts";
@@ -13,7 +13,7 @@ import { startUpstream } from "./upstreams.ts";
 
 /** Starts the Caddy of caddy/bare.caddy with these upstreams in place of its own. */
 async function startBareCaddy(upstreams: readonly string[]): Promise<Send> {
-  const file = join(createTempFolder("bare"), "Caddyfile");
+  const file = join(createTestFolder("bare"), "Caddyfile");
   const text = readFileSync("caddy/bare.caddy", "utf8")
     .replaceAll("crew.example.com", CREW)
     .replaceAll("groundcrew:8787", upstreams.join(" "));
@@ -25,7 +25,7 @@ async function startBareCaddy(upstreams: readonly string[]): Promise<Send> {
 
 /** Starts nginx with caddy/nginx.conf, with these upstreams, a certificate and a port of its own. */
 async function startNginx(upstreams: readonly string[]): Promise<Send> {
-  const folder = createTempFolder("nginx");
+  const folder = createTestFolder("nginx");
   const port = await findFreePort();
   const files = { key: join(folder, "crew.key"), cert: join(folder, "crew.pem") };
   createCertificate(`DNS:${CREW}`, files);

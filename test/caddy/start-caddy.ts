@@ -13,7 +13,7 @@ import { onTestFinished } from "vitest";
 import { hasProgram } from "../support/has-program.ts";
 import { startProgram } from "../support/program.ts";
 import { findFreePort } from "../support/redis-server.ts";
-import { createTempFolder, type OnEnd } from "../support/temp-folder.ts";
+import { createTestFolder, type OnEnd } from "../support/test-folder.ts";
 
 /** Loopback addresses that stand for clients: one in each range that Caddy lets in, and one outside both. */
 export const VPN_CLIENT = "127.0.1.2";
@@ -65,7 +65,7 @@ export async function startCaddy(
   variables: Record<string, string>,
   { config = "Caddyfile", onEnd = onTestFinished }: { config?: string; onEnd?: OnEnd } = {},
 ) {
-  const folder = createTempFolder("caddy", onEnd);
+  const folder = createTestFolder("caddy", onEnd);
   const [https, http, metrics] = [await findFreePort(), await findFreePort(), await findFreePort()];
   const env = {
     ...{ HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder, DOMAIN },

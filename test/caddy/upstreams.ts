@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener } from "node:h
 import { buffer } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import { closeLocalServer, listenLocally } from "../../simulators/local-server.ts";
-import type { OnEnd } from "../support/temp-folder.ts";
+import type { OnEnd } from "../support/test-folder.ts";
 import { startCaddy } from "./start-caddy.ts";
 
 interface RecordedRequest extends Pick<IncomingMessage, "headers"> {

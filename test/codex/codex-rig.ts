@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { onTestFinished, vi } from "vitest";
 import { createModelSimulator } from "../../simulators/model/create-model-simulator.ts";
 import { createProductRig } from "../runtime/runner/product-rig.ts";
-import { createTempFolder } from "../support/temp-folder.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 
 /** The program of Codex, which `run-installed.js` finds. */
 export const CODEX = process.env["TEST_CODEX"] ?? "";
@@ -16,7 +16,7 @@ export async function createCodexRig(options: Parameters<typeof createProductRig
   vi.stubEnv("TMPDIR", FOLDER);
   const model = createModelSimulator();
   const url = await model.start();
-  const codexHome = createTempFolder("codex");
+  const codexHome = createTestFolder("codex");
   onTestFinished(() => void vi.unstubAllEnvs());
   onTestFinished(() => model.stop());
   const provider = `[model_providers.fake]\nname = "fake"\nbase_url = "${url}/v1"\nwire_api = "responses"\n`;

@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 import { EMPTY_STORE } from "../runtime/backup/backup-machine.ts";
 import { POSTGRES_PROGRAMS, type TestPostgres } from "../support/postgres-server.ts";
 import { startProgram } from "../support/program.ts";
-import { createTempFolder, type OnEnd, writeFiles, writeScripts } from "../support/temp-folder.ts";
+import { createTestFolder, type OnEnd, writeFiles, writeScripts } from "../support/test-folder.ts";
 
 /** The PostgreSQL that the containers use. */
 interface Databases {
@@ -30,7 +30,7 @@ export function createComposeServer(
     onEnd = onTestFinished,
   }: { services?: readonly string[]; onEnd?: OnEnd } = {},
 ) {
-  const folder = createTempFolder("compose", onEnd);
+  const folder = createTestFolder("compose", onEnd);
   const path = (name: string) => join(folder, name);
   for (const name of ["container", "volumes/data/agents", "volumes/backups"])
     mkdirSync(path(name), { recursive: true });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from "../support/postgres-server.ts";
-import { createTempFolder, writeFiles, writeScripts } from "../support/temp-folder.ts";
+import { createTestFolder, writeFiles, writeScripts } from "../support/test-folder.ts";
 import { createAccount, createComposeServer } from "./backup-server.ts";
 import { createStandIns } from "./docker-stand-in.ts";
 
@@ -145,7 +145,7 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", {
 
 /** Runs compose/daily-backup until it waits for the time after `waits`; its commands, and how long it waited each time. */
 function runDaily(options: { at: string; newest?: string; time?: string; waits: number }) {
-  const folder = createTempFolder("daily");
+  const folder = createTestFolder("daily");
   mkdirSync(join(folder, "backups"));
   if (options.newest !== undefined) mkdirSync(join(folder, "backups", options.newest));
   writeFiles(folder, { now: `${Date.parse(options.at) / 1000}` });

@@ -3,7 +3,7 @@ import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { parse } from "yaml";
-import { createTempFolder } from "../support/temp-folder.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 
 type Mapping = Record<string, unknown>;
 
@@ -43,7 +43,7 @@ export const SETUP_FILES = ["dot-env", "setup", "setup-checks", "versions.env"];
 
 /** A copy of compose/ in which setup can write; removed at the end of the test. */
 export function copyComposeFolder(): string {
-  const folder = createTempFolder("compose");
+  const folder = createTestFolder("compose");
   for (const name of SETUP_FILES) cpSync(join("compose", name), join(folder, name));
   return folder;
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { stringify } from "yaml";
-import { writeScripts } from "../support/temp-folder.ts";
+import { writeScripts } from "../support/test-folder.ts";
 import { readDotEnv, readProject } from "./compose-files.ts";
 
 /**

@@ -9,7 +9,7 @@ import { parse } from "yaml";
 import { ENVIRONMENT_NAMES } from "../../shared/config/environment.ts";
 import { PROVISION_SECRET_NAMES, SECRET_NAMES } from "../../shared/config/secrets.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
-import { writeScripts } from "../support/temp-folder.ts";
+import { writeScripts } from "../support/test-folder.ts";
 import { findChoice, OVERLAY_CHOICES, prepareChoice } from "./choices.ts";
 import {
   type ComposeService,

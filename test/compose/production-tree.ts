@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { startProgram } from "../support/program.ts";
 import { findFreePort } from "../support/redis-server.ts";
-import { createTempFolder } from "../support/temp-folder.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 /** Builds the production tree as the image and the installation do, and returns its folder. */
@@ -47,7 +47,7 @@ export async function startReadOnly(
 
 /** Creates a folder for a tree, of 250 MB in thousands of files, and in it one for the product's state. */
 export function createTreeFolder(name: string): string {
-  const folder = createTempFolder(name, (end) => onTestFinished(end, 60_000));
+  const folder = createTestFolder(name, (end) => onTestFinished(end, 60_000));
   mkdirSync(join(folder, "state"), { mode: 0o700 });
   return folder;
 }

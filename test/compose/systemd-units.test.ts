@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { RUNNER_TOKEN } from "../runtime/runner/exchange-server.ts";
 import { createRunnerHost } from "../runtime/runner/runner-host.ts";
 import { hasProgram } from "../support/has-program.ts";
-import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../support/test-folder.ts";
 import { readUnitLines, readUnitStart } from "./systemd-unit.ts";
 
 const HAS_SYSTEMD = hasProgram("systemd-analyze");
@@ -36,7 +36,7 @@ describe("INFRA-06 The systemd units", () => {
   test.skipIf(!HAS_SYSTEMD).each([...SERVICES, "groundcrew-backup.timer"])(
     "%s is accepted by systemd, without a warning",
     (unit) => {
-      const folder = createTempFolder("units");
+      const folder = createTestFolder("units");
       // The program is not installed here.
       for (const name of [...SERVICES, "groundcrew-backup.timer"]) {
         const text = readFileSync(`compose/systemd/${name}`, "utf8");

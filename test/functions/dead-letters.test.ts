@@ -10,7 +10,7 @@ import { noMetrics } from "../../shared/metrics.ts";
 import type { Json } from "../../shared/omit-undefined.ts";
 import { createDecisionPut, type DecisionRecord } from "../../shared/records/decision-log.ts";
 import { type Job, QUEUES, type Queue, type Store } from "../../shared/store/port.ts";
-import { createTempFolder } from "../runtime/cli/cli-process.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
@@ -102,7 +102,7 @@ test("reliability 5: jobs whose body has an unknown form become dead letters at 
 });
 
 test("jobs whose stored body is not JSON become dead letters at once and do not stop their queue", async () => {
-  const folder = createTempFolder();
+  const folder = createTestFolder();
   const first = createSqliteStore({ folder, clock });
   await first.commit({ jobs: QUEUES.map((queue) => ({ id: "damaged", queue, lane: "lane", body: {} })) });
   await first.commit({ jobs: QUEUES.map((queue) => toJob(queue, { type: "newer" })) });

@@ -7,8 +7,8 @@ import { IS_FULL_RUN } from "../reliability/random-source.ts";
 import { HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
 import { runCliHere } from "../support/program.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
-import { createTempFolder } from "../support/temp-folder.ts";
 import type { TestAppOptions } from "../support/test-app.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 import {
   askBySession,
   createRequestsApp,
@@ -350,7 +350,7 @@ async function openStores(turn: number): Promise<Pick<TestAppOptions, "store">> 
   if (turn % 2 === 0 || !hasRedisServer())
     return {
       store(clock) {
-        const store = createSqliteStore({ folder: createTempFolder(), clock });
+        const store = createSqliteStore({ folder: createTestFolder(), clock });
         onTestFinished(() => store.close());
         return store;
       },

@@ -6,11 +6,11 @@ import { parseVersionOutput } from "../../functions/doctor/openclaw.ts";
 import { createOpenclawFiles } from "../../functions/provision/openclaw-settings.ts";
 import { settingsFileSchema } from "../../shared/config/settings-file.ts";
 import { createHttpTestApp, toBridgeToken } from "../support/http-test-app.ts";
-import { serveLocally } from "../support/local-server.ts";
 import { formatModelStream } from "../support/model-stream.ts";
 import { startProgram } from "../support/program.ts";
 import { findFreePort } from "../support/redis-server.ts";
-import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../support/test-folder.ts";
+import { startServer } from "../support/test-server.ts";
 
 /** The program of OpenClaw, which `run.js` finds. */
 const OPENCLAW = process.env["TEST_OPENCLAW"] ?? "";
@@ -50,7 +50,7 @@ export const countTokens = (prompt: string) => Math.ceil(prompt.length / 4);
 async function startModel() {
   const requests: ModelRequest[] = [];
   const model = { reply: (() => "OK") as Reply, requests, url: "" };
-  const origin = await serveLocally(async (incoming, response) => {
+  const origin = await startServer(async (incoming, response) => {
     const prompt = await text(incoming);
     const parsed = requestSchema.safeParse(JSON.parse(prompt || "{}"));
     if (!parsed.success) return void response.writeHead(404).end();
@@ -75,7 +75,7 @@ async function startModel() {
 
 /** Starts Groundcrew, a real gateway with what provision writes for three agents, and a model. */
 export async function startOpenclaw(options: Parameters<typeof createHttpTestApp>[0] = {}) {
-  const root = createTempFolder("openclaw");
+  const root = createTestFolder("openclaw");
   const port = await findFreePort();
   const gateway = `http://127.0.0.1:${port}`;
   const wake = { kind: "openclaw", url: gateway };

@@ -5,8 +5,8 @@ import { type AgentClient, type CallResult, createFetchClient, createMcpClient }
 import { findDuplicated, findUnexpected, readCompletions } from "../reliability/completions.ts";
 import { IS_FULL_RUN, pickSize } from "../reliability/random-source.ts";
 import { findBotTexts, SIMULATED_CHAT, toItemKey } from "../reliability/simulators.ts";
-import { serveLocally } from "../support/local-server.ts";
 import { hasRedisServer } from "../support/redis-server.ts";
+import { startServer } from "../support/test-server.ts";
 import { evictObject, type OpenHost, openFileHost, openObjectHost, openRedisHost } from "./hosts.ts";
 import { type PortableTeam, startPortableTeam, toToken } from "./portable-team.ts";
 
@@ -41,7 +41,7 @@ function createEffectGate() {
 
   /** Returns the address at which requests for this system are accepted. */
   async function open(target = ""): Promise<string> {
-    return serveLocally(async (request, response) => {
+    return startServer(async (request, response) => {
       const received = await buffer(request);
       const isCounted = point?.of?.test(request.url ?? "") ?? true;
       if (isCounted) count += 1;

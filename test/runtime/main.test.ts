@@ -3,14 +3,14 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { startProgram, toCommand } from "../support/program.ts";
-import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../support/test-folder.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 const SECRETS = "secrets.json";
 
 /** Starts the command line in an empty folder with these files and this environment only. */
 function runMain(env: Record<string, string>, files: Record<string, string | object> = {}) {
-  const cwd = createTempFolder("main");
+  const cwd = createTestFolder("main");
   writeFiles(cwd, files);
   return { cwd, ...startProgram(toCommand("start"), { cwd, env }) };
 }

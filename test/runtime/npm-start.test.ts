@@ -7,13 +7,13 @@ import { pickSize } from "../reliability/random-source.ts";
 import { startProgram } from "../support/program.ts";
 import { formatWebhookHead, openConnection } from "../support/raw-connection.ts";
 import { findFreePort } from "../support/redis-server.ts";
-import { createTempFolder } from "../support/temp-folder.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 /** Starts `npm start` and waits until it listens. All its processes are in npm's process group. */
 async function startWithNpm(env: Record<string, string>) {
   // The project in a temporary folder, so that no `.env` and no stored data of this machine are used.
-  const cwd = createTempFolder("npm");
+  const cwd = createTestFolder("npm");
   for (const name of ["package.json", "dist", "node_modules"]) symlinkSync(resolve(name), join(cwd, name));
   const port = await findFreePort();
   const own = { HOME: process.env["HOME"] ?? "/", ...env, PORT: String(port) };

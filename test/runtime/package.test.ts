@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { START_FLAGS } from "../../runtime/cli/start-command.ts";
 import { startProgram } from "../support/program.ts";
-import { createTempFolder } from "../support/temp-folder.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 
 /**
  * The environment of a person's shell, without settings of Groundcrew. Without a registry the bundled Node, an optional
@@ -22,7 +22,7 @@ test("PACK-01: the package, installed in an empty folder, runs the demo and the 
   timeout: 180_000,
 }, async () => {
   // The build that `npm test` has made, in an empty folder.
-  const folder = createTempFolder("package");
+  const folder = createTestFolder("package");
   const pack = ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder];
   const archive = execFileSync("npm", pack, { env, encoding: "utf8" }).trim();
   const cwd = join(folder, "installed");

@@ -9,7 +9,7 @@ import { startRuntime, watchSecrets } from "../../runtime/start-runtime.ts";
 import type { Manifest, Route, Service } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { wait } from "../../shared/time.ts";
-import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../support/test-folder.ts";
 import { createBearerHeaders, postWebhook, RUNTIME_ENV } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 
@@ -23,7 +23,7 @@ const RELOADED = "secrets reloaded";
 
 /** Starts a runtime that watches its secrets file; without `PLANE_URL` its Plane does not answer. */
 async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<string, string> = {}) {
-  const folder = createTempFolder("reload");
+  const folder = createTestFolder("reload");
   const path = join(folder, "secrets.json");
   const secrets: Record<string, string | string[]> = {
     ...{ ADMIN_TOKEN: OLD.admin, AGENT_TOKEN_IMHOTEP: OLD.bridge, PLANE_WEBHOOK_SECRET: OLD.webhook },

@@ -5,9 +5,9 @@ import { manifest } from "../../functions/index.ts";
 import { nodeFiles } from "../../runtime/node/files.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
-import { serveLocally } from "../support/local-server.ts";
-import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../support/test-folder.ts";
 import { createBearerHeaders } from "../support/test-runtime.ts";
+import { startServer } from "../support/test-server.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 
 const MARKED_SECRETS = {
@@ -22,7 +22,7 @@ const MARK = /marked-?secret/;
 
 /** Starts a server that refuses every request and repeats its content, including secrets. */
 const startEchoingServer = (status: number) =>
-  serveLocally((request, response) => {
+  startServer((request, response) => {
     const repeated = JSON.stringify({ ...request.headers, url: request.url });
     response.writeHead(status, { "content-type": "application/json" });
     const body = { ok: false, error_code: status, description: repeated, detail: repeated, error: repeated };
@@ -30,7 +30,7 @@ const startEchoingServer = (status: number) =>
   });
 
 test("Five marked secrets in the settings (reliability 21): appear in no log line, response, metric or stored value, even when Plane and Telegram repeat them", async () => {
-  const folder = createTempFolder("secrets");
+  const folder = createTestFolder("secrets");
   const forward = [{ url: "http://127.0.0.1:1/", secret: FORWARD }];
   writeFiles(folder, { "crew.json": { forward } });
   const parsed = parseSettings(

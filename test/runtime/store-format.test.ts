@@ -9,10 +9,10 @@ import { VERSION } from "../../shared/version.ts";
 import { startProgram, toCommand } from "../support/program.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { createTestSettings } from "../support/settings.ts";
-import { createTempFolder } from "../support/temp-folder.ts";
+import { createTestFolder } from "../support/test-folder.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
-const createStoreUrl = () => `file:${createTempFolder("format")}`;
+const createStoreUrl = () => `file:${createTestFolder("format")}`;
 
 const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [], requestKinds: {} };
 

@@ -12,7 +12,7 @@ import {
 } from "../reliability/simulators.ts";
 import { installBuild, startProgram } from "../support/program.ts";
 import { findFreePort } from "../support/redis-server.ts";
-import { createTempFolder, writeFiles } from "../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../support/test-folder.ts";
 
 /** Installs the build as that of another version. */
 function installVersion(version: string): string {
@@ -25,7 +25,7 @@ function installVersion(version: string): string {
 }
 
 test("INFRA-06 A release is replaced by the next one and comes back: both go on with one store, and nothing is lost or sent twice", async () => {
-  const root = createTempFolder("upgrade");
+  const root = createTestFolder("upgrade");
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
   const project = simulators.addProject();
   const items = simulators.addItems(project, 6);

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { START_FLAGS } from "../../bench/start-flags.ts";
 import { getBuiltProgram } from "./built-program.ts";
 import { startProgram } from "./program.ts";
-import { createTempFolder } from "./temp-folder.ts";
+import { createTestFolder } from "./test-folder.ts";
 import { RUNTIME_ENV } from "./test-runtime.ts";
 
 interface ProductProcessOptions {
@@ -17,7 +17,7 @@ export async function startProductProcess({ openFiles, env }: ProductProcessOpti
   const command = `${openFiles === undefined ? "" : `ulimit -n ${openFiles}; `}exec "$0" "$@"`;
   const words = ["bash", "-c", command, process.execPath, ...START_FLAGS, getBuiltProgram("start")];
   const { child, output } = startProgram(words, {
-    cwd: createTempFolder("process"),
+    cwd: createTestFolder("process"),
     env: { ...RUNTIME_ENV, STORE_URL: "file:./kept", ...env },
   });
   await expect.poll(() => output.out, { timeout: 40_000 }).toContain('"message":"listening"');

@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { onTestFinished } from "vitest";
 import { runCli as runCommandLine } from "../../runtime/cli/run-cli.ts";
 import { getBuiltProgram } from "./built-program.ts";
-import { createTempFolder, type OnEnd } from "./temp-folder.ts";
+import { createTestFolder, type OnEnd } from "./test-folder.ts";
 
 export interface CliResult {
   exit: number | null;
@@ -61,7 +61,7 @@ export function toCommand(name: Parameters<typeof getBuiltProgram>[0], ...args: 
 
 /** A folder with an installed build, as `npm ci` leaves it. */
 export function installBuild(): string {
-  const folder = createTempFolder("installed");
+  const folder = createTestFolder("installed");
   cpSync(dirname(getBuiltProgram("start")), join(folder, "dist"), { recursive: true });
   cpSync("package.json", join(folder, "package.json"));
   return folder;
@@ -76,7 +76,7 @@ export function runCli(args: readonly string[], options: ProgramOptions): Promis
 export async function runCliHere(
   args: readonly string[],
   {
-    cwd = createTempFolder("cli"),
+    cwd = createTestFolder("cli"),
     env = {},
     stdin = "",
   }: { cwd?: string; env?: Record<string, string>; stdin?: string },

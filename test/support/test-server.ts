@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
+import type { OnEnd } from "./test-folder.ts";
 
 /** Starts an HTTP server on a free port, until it is closed. */
 export async function openServer(listener: RequestListener) {
@@ -17,10 +18,10 @@ export async function openServer(listener: RequestListener) {
   };
 }
 
-/** Starts the same until the test ends; returns its address. */
-export async function startServer(listener: RequestListener): Promise<string> {
+/** Starts the same until the test ends, or until what `onEnd` takes is called; returns its address. */
+export async function startServer(listener: RequestListener, onEnd: OnEnd = onTestFinished): Promise<string> {
   const { url, close } = await openServer(listener);
-  onTestFinished(close);
+  onEnd(close);
   return url;
 }
 

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { VERSION } from "../../shared/version.ts";
-import { serveLocally } from "../support/local-server.ts";
+import { startServer } from "../support/test-server.ts";
 import { createWebhookHeaders, WEBHOOK_SECRET } from "../support/webhook-signature.ts";
 
 const ADMIN_TOKEN = "admin-token-of-tests";
@@ -17,7 +17,7 @@ const MAX_BUNDLE_KIB = 640;
 
 /** Paths that were requested from the Plane server below, which refuses each request. */
 const requestedPaths: string[] = [];
-const planeUrl = await serveLocally((request, response) => {
+const planeUrl = await startServer((request, response) => {
   requestedPaths.push(request.url ?? "");
   response.writeHead(403, { "content-type": "application/json" }).end('{"detail":"Given API token is not valid"}');
 }, afterAll);

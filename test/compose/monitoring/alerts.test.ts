@@ -4,12 +4,12 @@ import { describe, expect, test } from "vitest";
 import { manifest } from "../../../functions/index.ts";
 import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "../../reliability/simulators.ts";
 import { hasProgram } from "../../support/has-program.ts";
-import { serveLocally } from "../../support/local-server.ts";
 import { startProgram } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
 import { createTestSettings } from "../../support/settings.ts";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
 import { createBearerHeaders, startTestRuntime } from "../../support/test-runtime.ts";
+import { startServer } from "../../support/test-server.ts";
 import { ALERT_CASES } from "./alert-series.ts";
 import { MONITORING, readAlertRules } from "./queries.ts";
 
@@ -41,7 +41,7 @@ function readValue(notation: string, seconds: number): number {
 /** Serves the series of these alerts as an exporter does. */
 async function startExporter(getAlerts: () => readonly string[]): Promise<string> {
   let startedAt: number | undefined;
-  const url = await serveLocally((_, response) => {
+  const url = await startServer((_, response) => {
     startedAt ??= Date.now();
     const seconds = Math.floor((Date.now() - startedAt) / 1000);
     const series = new Map<string, number>();
@@ -58,7 +58,7 @@ async function startExporter(getAlerts: () => readonly string[]): Promise<string
 
 /** Starts the real Prometheus and Alertmanager with the overlay's rules and routes; only times and addresses differ. */
 async function startMonitoring(exporter: string, groundcrew: string) {
-  const folder = createTempFolder("alerts");
+  const folder = createTestFolder("alerts");
   for (const name of readdirSync(`${MONITORING}/rules`)) {
     const rules = readFileSync(`${MONITORING}/rules/${name}`, "utf8");
     const fast = rules.replaceAll(/^( +for:) .+$/gm, "$1 0s").replaceAll(/\[\d+[mhd]\]/g, "[10s]");

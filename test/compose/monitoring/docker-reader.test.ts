@@ -6,7 +6,7 @@ import { closeLocalServer } from "../../../simulators/local-server.ts";
 import { hasCaddy, PROGRAM } from "../../caddy/start-caddy.ts";
 import { startProgram } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
-import { createTempFolder } from "../../support/temp-folder.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 import { MONITORING } from "./queries.ts";
 
 const ID = "3f4e".repeat(16);
@@ -27,7 +27,7 @@ const REFUSED_REQUESTS = [
 
 /** Starts the real Caddy with docker-reader's configuration in front of a server on a socket that stands for Docker's. */
 async function startDockerReader() {
-  const folder = createTempFolder("docker");
+  const folder = createTestFolder("docker");
   const requests: string[] = [];
   const docker = createServer((received, response) => {
     requests.push(`${received.method} ${received.url}`);

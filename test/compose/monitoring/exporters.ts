@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { startProgram } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
-import { createTempFolder } from "../../support/temp-folder.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 import { findChoice, prepareChoice } from "../choices.ts";
 import type { ComposeService } from "../compose-files.ts";
 
@@ -33,7 +33,7 @@ export async function startExporter(
 
 /** A command line that starts another one in a container-like place: programs, its own /proc, and an empty /disk. */
 export function wrapWithDisk(command: readonly string[]): string[] {
-  const folder = createTempFolder("disk");
+  const folder = createTestFolder("disk");
   const links = ["lib", "lib64", "bin"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]);
   const programs = ["--ro-bind", "/usr", "/usr", "--ro-bind", "/sys", "/sys", "--proc", "/proc", "--dev", "/dev"];
   const mounts = [...programs, "--bind", folder, "/disk"];

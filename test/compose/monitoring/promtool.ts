@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
 import { MONITORING } from "./queries.ts";
 
 /** Runs promtool in the folder with the rules; returns its exit code and everything it printed. */
@@ -14,7 +14,7 @@ export function runPromtool(...args: string[]): { status: number | null; output:
 
 /** Writes a file that promtool reads, in a folder that is removed after the test. JSON is YAML. */
 export function writeTempFile(content: object): string {
-  const folder = createTempFolder("promtool");
+  const folder = createTestFolder("promtool");
   writeFiles(folder, { "file.yaml": content });
   return join(folder, "file.yaml");
 }

@@ -2,14 +2,14 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { startProgram } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
 
 /** Debian's RabbitMQ, without the wrapper that changes the user. */
 export const RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
 /** Starts a RabbitMQ with its Prometheus plugin, as its image has it, and reads the metrics. Takes half a minute. */
 export async function readRabbitmqMetrics(): Promise<string> {
-  const folder = createTempFolder("rabbitmq");
+  const folder = createTestFolder("rabbitmq");
   const port = await findFreePort();
   writeFiles(folder, {
     enabled_plugins: "[rabbitmq_prometheus].\n",

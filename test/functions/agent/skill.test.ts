@@ -5,8 +5,8 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { TOOLS } from "../../../functions/agent/tools.ts";
 import { settingsFileSchema } from "../../../shared/config/settings-file.ts";
-import { createTempFolder } from "../../runtime/cli/cli-process.ts";
 import { createTaskApp, toBridgeToken } from "../../support/http-test-app.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 
 const runFile = promisify(execFile);
 const text = readFileSync("skills/plane-bridge/SKILL.md", "utf8");
@@ -46,7 +46,7 @@ test("OPENCLAW-01 the skill file's curl commands work with the token from the ag
   expect(shell).toContain("curl -sS --fail-with-body -K -");
   expect(shell).not.toMatch(/curl[^|]*(token|TOKEN|Authorization)/);
   const { app, item } = await createTaskApp("Write the menu", "Thot");
-  const folder = createTempFolder();
+  const folder = createTestFolder();
   writeFileSync(join(folder, "report.pdf"), "%PDF-1.4");
   const lines = shell.replaceAll("ONB-12", "ONB-1").split("\n");
   const commands = lines.splice(lines.findIndex((line) => /^call [a-z]/.test(line))).filter(Boolean);

@@ -11,7 +11,7 @@ import { startRuntime, watchSecrets } from "../../../runtime/start-runtime.ts";
 import { readEnvironmentSecrets } from "../../../shared/config/secrets.ts";
 import { parseSettings } from "../../../shared/config/settings.ts";
 import { wait } from "../../../shared/time.ts";
-import { createTempFolder } from "../../runtime/cli/cli-process.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 import { RUNTIME_ADMIN_TOKEN, RUNTIME_ENV } from "../../support/test-runtime.ts";
 
 export const OLD_BRIDGE_TOKEN = "marked-old-bridge-token";
@@ -20,7 +20,7 @@ const answerSchema = z.object({ token: z.string().optional(), error: z.object({ 
 
 /** Starts the product with its secrets in a real file, which it reloads when it changes. */
 export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, disk = provisionDisk) {
-  const folder = createTempFolder();
+  const folder = createTestFolder();
   const path = join(folder, "secrets.json");
   const tokenFile = join(folder, "agents/thot/token");
   writeFileSync(path, JSON.stringify({ ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN, AGENT_TOKEN_THOT: OLD_BRIDGE_TOKEN }), {

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { STORE_FORMAT } from "../../../shared/store/store-format.ts";
 import { startProgram, toCommand } from "../../support/program.ts";
-import { writeScripts } from "../../support/temp-folder.ts";
+import { writeScripts } from "../../support/test-folder.ts";
 import { type BackupMachine, createBackupMachine, fillStore } from "./backup-machine.ts";
 
 const SECRET = /marked-secret/;

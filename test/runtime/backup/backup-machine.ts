@@ -5,13 +5,13 @@ import { openStore } from "../../../runtime/stores/open-store.ts";
 import type { Commit } from "../../../shared/store/port.ts";
 import { claimStoreFormat } from "../../../shared/store/store-format.ts";
 import { runCli, runCliHere } from "../../support/program.ts";
-import { createTempFolder, type OnEnd, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, type OnEnd, writeFiles } from "../../support/test-folder.ts";
 
 /** A store without records of its own, as a first start makes it. */
 export const EMPTY_STORE = await createEmptyStore();
 
 async function createEmptyStore(): Promise<Buffer> {
-  const folder = createTempFolder("store", () => {});
+  const folder = createTestFolder("store", () => {});
   await fillStore(`file:${folder}`);
   const file = readFileSync(join(folder, "groundcrew.db"));
   rmSync(folder, { recursive: true });
@@ -31,7 +31,7 @@ export async function fillStore(url: string, ...commits: Commit[]) {
  * the end of the test by default.
  */
 export function createBackupMachine(extraEnv: Record<string, string> = {}, onEnd: OnEnd = onTestFinished) {
-  const folder = createTempFolder("backup", onEnd);
+  const folder = createTestFolder("backup", onEnd);
   const backups = join(folder, "backups");
   const env: Record<string, string> = {
     BACKUP_FOLDER: backups,

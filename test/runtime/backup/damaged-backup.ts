@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { formatChecksums, parseChecksums } from "../../../runtime/backup/manifest.ts";
-import { writeFiles } from "../../support/temp-folder.ts";
+import { writeFiles } from "../../support/test-folder.ts";
 
 export const hash = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
 

@@ -14,7 +14,7 @@ import { hasProgram } from "../../support/has-program.ts";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres } from "../../support/postgres-server.ts";
 import { installBuild, startProgram } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
 
 const FULL = Boolean(process.env["FULL"]);
 const LIMIT_MS = 400_000;
@@ -55,7 +55,7 @@ test.skipIf(!FULL || !hasPostgres() || !hasProgram("restic"))(
     const headers = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}` };
     const request = (path: string, init: RequestInit = {}) =>
       fetch(`http://127.0.0.1:${port}${path}`, { ...init, headers: { ...headers, ...init.headers } });
-    const repository = createTempFolder("restic");
+    const repository = createTestFolder("restic");
     const PATH = [dirname(process.execPath), POSTGRES_PROGRAMS, process.env["PATH"]].join(":");
     const shell = (cwd: string, command: string, env: Record<string, string> = {}) =>
       execute("sh", ["-euc", command], { cwd, env: { PATH, HOME: cwd, RESTIC_PASSWORD: "secret", ...env } });

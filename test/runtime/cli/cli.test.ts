@@ -2,9 +2,9 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { toBridgeToken } from "../../support/http-test-app.ts";
-import { serveLocally } from "../../support/local-server.ts";
 import { runCli, runCliHere } from "../../support/program.ts";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
+import { startServer } from "../../support/test-server.ts";
 import { createCliTestApp } from "./cli-test-app.ts";
 
 test("groundcrew lists the tools that this agent may call, and a tool's options", async () => {
@@ -30,7 +30,7 @@ test("groundcrew calls a tool and prints text for people or JSON for programs; t
 /** provision and doctor are programs of their own. */
 const runOwn = (args: readonly string[], env: Record<string, string>) =>
   args[0] === "provision" || args[0] === "doctor"
-    ? runCli(args, { cwd: createTempFolder(), env })
+    ? runCli(args, { cwd: createTestFolder(), env })
     : runCliHere(args, { env });
 
 test.each([["doctor"], ["start"], ["openclaw"], ["tickets", "approve"], ["claim_task"], ["upload_deliverable"]])(
@@ -132,7 +132,7 @@ const startFixedServer = (
   see?: (headers: Record<string, unknown>) => void,
   headers: Record<string, string> = {},
 ) =>
-  serveLocally((request, response) => {
+  startServer((request, response) => {
     see?.(request.headers);
     response.writeHead(status, { "content-type": "application/json", ...headers }).end(body);
   });

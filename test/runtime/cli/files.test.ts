@@ -4,7 +4,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync } 
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
 import { createCliTestApp } from "./cli-test-app.ts";
 
 test.each([
@@ -23,7 +23,7 @@ test.each([
   "reliability 19: uploads read only regular files below the current folder: %s is refused, and nothing is sent",
   async (_, file, message) => {
     const { app, item, cwd, runCommand } = await createCliTestApp();
-    const outerFolder = createTempFolder();
+    const outerFolder = createTestFolder();
     writeFiles(outerFolder, { "hidden.txt": "a secret" });
     mkdirSync(join(cwd, "folder"));
     symlinkSync(join(outerFolder, "hidden.txt"), join(cwd, "link.txt"));

@@ -2,13 +2,13 @@ import { expect, test } from "vitest";
 import { createSchedulesApp } from "../../functions/schedules-app.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { runCliHere } from "../../support/program.ts";
-import { createTempFolder } from "../../support/temp-folder.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 
 test("RECUR-02 groundcrew schedules lists recurring work of both kinds with its next ten times", async () => {
   const app = await createSchedulesApp();
   await app.send("POST", "/api/schedules", { when: "every monday 9:00", project: "ONB", title: "Review" });
   const env = { GROUNDCREW_URL: app.url, ADMIN_TOKEN: HTTP_ADMIN_TOKEN };
-  const { exit, out } = await runCliHere(["schedules"], { cwd: createTempFolder(), env });
+  const { exit, out } = await runCliHere(["schedules"], { cwd: createTestFolder(), env });
   expect(exit).toBe(0);
   expect(out).toContain("name: backup-check");
   expect(out).toContain("origin: settings");

@@ -2,12 +2,12 @@ import { expect, test } from "vitest";
 import { createSession, createTicketsApp } from "../../functions/tickets/tickets-app.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { runCliHere } from "../../support/program.ts";
-import { createTempFolder } from "../../support/temp-folder.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 
 async function createTicketsCli() {
   const app = await createTicketsApp({}, { env: { ALLOW_TEST_TICKETS: "1" } });
   const env = { GROUNDCREW_URL: app.url, ADMIN_TOKEN: HTTP_ADMIN_TOKEN };
-  const cwd = createTempFolder();
+  const cwd = createTestFolder();
   const run = (args: string[], options: { stdin?: string; env?: Record<string, string> } = {}) =>
     runCliHere(["tickets", ...args], { cwd, env, ...options });
   return { app, run };

@@ -8,13 +8,13 @@ import { startRuntime } from "../../../runtime/start-runtime.ts";
 import { ACCOUNT_PASSWORD, createDoctorSetup } from "../../functions/doctor/doctor-setup.ts";
 import { findFreePort, hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { parseTestSettings } from "../../support/settings.ts";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
 import { fillStore } from "../backup/backup-machine.ts";
 import { formatFindings, parseFindings, runDoctorHere } from "./openclaw-machine.ts";
 
 /** A healthy set-up with its settings file in a folder of its own. */
 async function createFolderSetup() {
-  const folder = createTempFolder("doctor");
+  const folder = createTestFolder("doctor");
   const setUp = await createDoctorSetup();
   writeFiles(folder, { "crew.json": setUp.config, "secrets.json": {} });
   const env: Record<string, string> = {
@@ -129,7 +129,7 @@ describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)",
 const PAGE_SIZE = 4_096;
 
 test("The doctor fails for a store file with damage in its middle, and says that it may be moved away and is rebuilt from Plane", async () => {
-  const folder = createTempFolder("doctor-store");
+  const folder = createTestFolder("doctor-store");
   const url = `file:${folder}`;
   const put = Array.from({ length: 500 }, (_, i) => ({ key: `k${i}`, value: "x".repeat(2_000), sets: ["s"] }));
   await fillStore(url, { put });

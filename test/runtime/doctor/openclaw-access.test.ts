@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { createOpenclawFiles } from "../../../functions/provision/openclaw-settings.ts";
-import { createTempFolder, writeFiles, writeScripts } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles, writeScripts } from "../../support/test-folder.ts";
 import { RUNTIME_ENV } from "../../support/test-runtime.ts";
 import { parseFindings, runDoctorHere } from "./openclaw-machine.ts";
 
@@ -44,7 +44,7 @@ const CLOSED = [
 /** Runs the doctor on OpenClaw's settings, or without its file, and with this script as OpenClaw's command. */
 async function examine(config: object | undefined, openclaw?: string) {
   const files = config === undefined ? {} : { [FILE]: config };
-  const folder = createTempFolder("access");
+  const folder = createTestFolder("access");
   mkdirSync(join(folder, "home/.openclaw"), { recursive: true });
   writeFiles(folder, { "crew.json": { agents: AGENTS }, ...files });
   if (openclaw !== undefined) writeScripts(join(folder, "bin"), { openclaw });

@@ -5,7 +5,7 @@ import { checkSkill } from "../../../functions/doctor/openclaw-skill.ts";
 import { createSkillProbe } from "../../../runtime/doctor/openclaw-probe.ts";
 import { runDoctor } from "../../../runtime/doctor/run-doctor.ts";
 import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
-import { createTempFolder, writeScripts } from "../../support/temp-folder.ts";
+import { createTestFolder, writeScripts } from "../../support/test-folder.ts";
 
 const responseSchema = z.object({ output: z.record(z.string(), z.unknown()).optional() });
 const recordingsSchema = z.array(z.object({ name: z.string(), version: z.string(), response: responseSchema }));
@@ -35,7 +35,7 @@ export function readRecordedMcp(change: Record<string, unknown> = {}): Record<st
  * PATH.
  */
 export function createOpenClawMachine(script?: string) {
-  const root = createTempFolder("openclaw");
+  const root = createTestFolder("openclaw");
   const home = join(root, "home");
   mkdirSync(home);
   if (script !== undefined) writeScripts(join(root, "bin"), { openclaw: script });

@@ -7,7 +7,7 @@ import { nodeHashing } from "../../../runtime/node/crypto.ts";
 import { nodeFiles } from "../../../runtime/node/files.ts";
 import { webHashing } from "../../../shared/hashing.ts";
 import { pickSize } from "../../reliability/random-source.ts";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
 import { signBody } from "../../support/webhook-signature.ts";
 
 /** Exchanges two files under one name in a thread of its own until it is terminated. */
@@ -22,7 +22,7 @@ const EXCHANGE = `
 `;
 
 test("text and mode of a settings file belong to one file while the name is exchanged between two", async () => {
-  const folder = createTempFolder();
+  const folder = createTestFolder();
   const targets = [join(folder, "private"), join(folder, "public")];
   writeFiles(folder, { private: "private" });
   writeFiles(folder, { public: "public" }, 0o644);
@@ -41,7 +41,7 @@ test("text and mode of a settings file belong to one file while the name is exch
 });
 
 test("a settings file that does not exist is undefined, a folder throws, and a byte order mark is left out", () => {
-  const folder = createTempFolder();
+  const folder = createTestFolder();
   expect(nodeFiles.read(join(folder, "none"))).toBeUndefined();
   expect(() => nodeFiles.read(folder)).toThrow("EISDIR");
   const path = join(folder, "groundcrew.json");

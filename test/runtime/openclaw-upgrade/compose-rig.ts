@@ -4,9 +4,9 @@ import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect } from "vitest";
 import { answerHook } from "../../../simulators/openclaw/answer-hook.ts";
-import { serveLocally } from "../../support/local-server.ts";
 import { type CliResult, runCli, runCliHere } from "../../support/program.ts";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
+import { startServer } from "../../support/test-server.ts";
 
 export const HOOK_TOKEN = "marked-secret-hook-token";
 export const MODEL_KEY = "marked-secret-model-key";
@@ -22,7 +22,7 @@ export function readRecording(name: string): object {
 
 /** A folder with the files by which the stand-ins in `bin` are told what to do, and those that they write. */
 export function createWorld() {
-  const folder = createTempFolder("openclaw");
+  const folder = createTestFolder("openclaw");
   const world = join(folder, "world");
   mkdirSync(join(folder, "bin"));
   copyFileSync("test/runtime/openclaw-upgrade/record-call.sh", join(folder, "bin/record-call.sh"));
@@ -92,7 +92,7 @@ export async function createComposeRig(change: { settings?: object; service?: ob
     ...{ "skill.json": readRecording("skills info, eligible"), "mcp.json": readRecording("mcp probe") },
   });
   let wakes = 0;
-  const gateway = await serveLocally(async (request, response) => {
+  const gateway = await startServer(async (request, response) => {
     const version = read("running")?.trim();
     const body = await text(request);
     if (version === undefined || read("gateway-silent") === version) return void request.socket.destroy();

@@ -1,7 +1,7 @@
 import { appendFileSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { writeScripts } from "../../support/temp-folder.ts";
+import { writeScripts } from "../../support/test-folder.ts";
 import { createComposeRig, ENV_SECRET, expectEnd, HOOK_TOKEN, MODEL_KEY } from "./compose-rig.ts";
 
 const FULL = process.env["FULL"] !== undefined;

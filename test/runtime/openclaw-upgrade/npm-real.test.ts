@@ -9,7 +9,7 @@ import { closeLocalServer, listenLocally } from "../../../simulators/local-serve
 import { formatModelStream } from "../../support/model-stream.ts";
 import { runCli } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
 import { expectEnd } from "./compose-rig.ts";
 
 const FROM = "2026.2.26";
@@ -32,7 +32,7 @@ function createModelServer(): Server {
  * OPENCLAW_PREFIX a folder with both versions is used and kept.
  */
 describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade with npm's real packages", () => {
-  const folder = createTempFolder("npm", afterAll);
+  const folder = createTestFolder("npm", afterAll);
   const prefix = process.env["OPENCLAW_PREFIX"] ?? join(folder, "prefix");
   const model = createModelServer();
   /** How this machine reaches the registry. */

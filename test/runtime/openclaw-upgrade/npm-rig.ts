@@ -2,7 +2,7 @@ import { chmodSync, readFileSync, readlinkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { findFreePort } from "../../support/redis-server.ts";
-import { writeFiles } from "../../support/temp-folder.ts";
+import { writeFiles } from "../../support/test-folder.ts";
 import { createWorld, readRecording, snapshotTree } from "./compose-rig.ts";
 
 export const NPM_FROM = "2026.8.1";

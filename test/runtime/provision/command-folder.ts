@@ -2,11 +2,11 @@ import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProvisionSetup } from "../../functions/provision/provision-setup.ts";
 import { startProgram, toCommand } from "../../support/program.ts";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
 
 /** A folder with the settings, in which `start` runs the real command. It is removed at the end of the test. */
 export function createCommandFolder(setup: ProvisionSetup) {
-  const cwd = createTempFolder("provision");
+  const cwd = createTestFolder("provision");
   writeFiles(cwd, { "groundcrew.json": setup.files.get("groundcrew.json")?.text ?? "" });
 
   /** Starts the command with these arguments. */

@@ -7,7 +7,7 @@ import { createPlaneSimulator } from "../../../simulators/plane/create-plane-sim
 import { ADMIN_EMAIL } from "../../functions/provision/provision-setup.ts";
 import { startProgram, toCommand } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
-import { createTempFolder } from "../../support/temp-folder.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 
 /** All that a new shell has. */
 const NEW_SHELL = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" };
@@ -24,7 +24,7 @@ async function createEmptyPlane() {
   });
   const url = await plane.start();
   onTestFinished(() => plane.stop());
-  const cwd = createTempFolder("new-shell");
+  const cwd = createTestFolder("new-shell");
   const port = await findFreePort();
   const env = {
     ...NEW_SHELL,

@@ -5,7 +5,7 @@ import { nodeFiles } from "../../../runtime/node/files.ts";
 import { createProvisionDisk } from "../../../runtime/provision/provision-disk.ts";
 import { createProcessSetup, createProvisionSetup, TEAM_AGENTS } from "../../functions/provision/provision-setup.ts";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
-import { createTempFolder, writeFiles } from "../../support/temp-folder.ts";
+import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
 import { createCommandFolder, listFiles } from "./command-folder.ts";
 
 /** The full run tries each form, the usual one the first. */
@@ -93,7 +93,7 @@ test.each(sample(REPLACED_FOLDERS))(
 
 /** The provision command with real files: SECRETS_FILE in `data`, beside it a folder `outside` that is not its own. */
 async function createDiskSetup() {
-  const root = createTempFolder("provision");
+  const root = createTestFolder("provision");
   const [data, outside] = [join(root, "data"), join(root, "outside")];
   mkdirSync(outside);
   const config = join(root, "groundcrew.json");

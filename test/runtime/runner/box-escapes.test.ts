@@ -8,7 +8,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { listenLocally } from "../../../simulators/local-server.ts";
 import { IS_FULL_RUN, pickSize } from "../../reliability/random-source.ts";
 import { hasProgram } from "../../support/has-program.ts";
-import { writeFiles } from "../../support/temp-folder.ts";
+import { writeFiles } from "../../support/test-folder.ts";
 import { createRunnerRig, type RunnerRig } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 240_000 });

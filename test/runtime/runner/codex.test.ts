@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { createTempFolder } from "../../support/temp-folder.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 import { getTestProgram } from "../../support/test-programs.ts";
 import { createProductRig, type ProductRig, shareProduct } from "./product-rig.ts";
 
@@ -129,7 +129,7 @@ test("a label chooses the CLI, here a plain command, and the approval says what 
 
 test("where a command could reach into the app-server, required refuses the session, and the doctor and the approval say why", async () => {
   // The stand-in as a program that every process of its user can read: nothing hides the memory of its server.
-  const folder = createTempFolder("codex");
+  const folder = createTestFolder("codex");
   const CODEX_BIN = join(folder, "codex");
   const standIn = `'${process.execPath}' --disable-warning=ExperimentalWarning '${getTestProgram("codex")}'`;
   writeFileSync(CODEX_BIN, `#!/bin/sh\nexec ${standIn} "$@"\n`, { mode: 0o755 });

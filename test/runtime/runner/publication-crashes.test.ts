@@ -2,7 +2,7 @@ import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
-import { writeScripts } from "../../support/temp-folder.ts";
+import { writeScripts } from "../../support/test-folder.ts";
 import { createProductRig, type ProductRig, toDone } from "./product-rig.ts";
 
 vi.setConfig({ testTimeout: 300_000 });

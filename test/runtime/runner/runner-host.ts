@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { ForgeState } from "../../../simulators/forge/forge.ts";
-import { writeFiles, writeScripts } from "../../support/temp-folder.ts";
+import { writeFiles, writeScripts } from "../../support/test-folder.ts";
 import { COMPILE_CACHE, getHiddenNode, getTestProgram } from "../../support/test-programs.ts";
 
 /** The server of the repository's remote. */

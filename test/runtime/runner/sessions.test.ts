@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test, vi } from "vitest";
 import { findSessionProcesses } from "../../../runtime/runner/session-processes.ts";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
-import { createTempFolder } from "../../support/temp-folder.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 import { getTestProgram } from "../../support/test-programs.ts";
 import { createRunnerRig, shareRunner, WITHOUT_BOX } from "./runner-rig.ts";
 
@@ -155,7 +155,7 @@ test.concurrent.for([
 });
 
 test.concurrent("a Claude Code that is missing or ends at once is reported with what to do or its words, and runs when it is repaired", async (context) => {
-  const folder = createTempFolder("claude", context.onTestFinished);
+  const folder = createTestFolder("claude", context.onTestFinished);
   const [claude, repaired] = [join(folder, "claude"), join(folder, "repaired")];
   const rig = await createRunnerRig(context, { tickets: WITHOUT_BOX, env: { CLAUDE_BIN: claude } });
   const { expect } = rig;

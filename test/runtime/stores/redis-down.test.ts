@@ -6,7 +6,7 @@ import type { Store } from "../../../shared/store/port.ts";
 import { pickSize } from "../../reliability/random-source.ts";
 import { createCertificate } from "../../support/certificate.ts";
 import { findFreePort, hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
-import { createTempFolder } from "../../support/temp-folder.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 import { runStoreProcess } from "./store-process.ts";
 
 /** Limit for what happens within a second or two on a machine that is not busy. */
@@ -140,7 +140,7 @@ describe.skipIf(!hasRedisServer())("opening a store in Redis", () => {
   });
 
   test("over TLS works with a trusted certificate only", async () => {
-    const folder = createTempFolder("tls");
+    const folder = createTestFolder("tls");
     const [cert, key, port] = [join(folder, "cert.pem"), join(folder, "key.pem"), String(await findFreePort())];
     createCertificate("IP:127.0.0.1", { key, cert });
     const files = { "tls-cert-file": cert, "tls-key-file": key, "tls-ca-cert-file": cert };

@@ -8,7 +8,7 @@ import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { readAllRows } from "../../../shared/store/records.ts";
 import { pickSize } from "../../reliability/random-source.ts";
-import { createTempFolder } from "../../support/temp-folder.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 import { runStoreProcess, startStoreProcess } from "./store-process.ts";
 
 describe("the embedded file", () => {
@@ -17,7 +17,7 @@ describe("the embedded file", () => {
   const stores: Store[] = [];
   beforeEach(() => {
     folder = join(
-      createTempFolder("sqlite", () => {}),
+      createTestFolder("sqlite", () => {}),
       "data",
     );
     url = `file:${folder}`;
@@ -172,7 +172,7 @@ test("REL-9 the clock of the embedded file starts with the wall clock and does n
 });
 
 test("STORE_URL names a folder below the current one, or an absolute one by file:/… and file:///…", async () => {
-  const folder = createTempFolder("open");
+  const folder = createTestFolder("open");
   const before = process.cwd();
   onTestFinished(() => process.chdir(before));
   process.chdir(folder);
