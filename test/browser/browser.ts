@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { afterAll, describe, onTestFinished } from "vitest";
+import { afterAll, describe, expect, onTestFinished } from "vitest";
 
 /** Chromium without its windows, which needs a third less of the processor, or the whole browser where only that is installed. */
 const EXECUTABLES = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
@@ -55,6 +55,8 @@ export async function closeSharedBrowser(): Promise<void> {
 interface PageOptions {
   /** The page stays open for several tests, until the shared browser is closed. */
   isShared?: boolean;
+  /** The page is expected to have problems. */
+  isHostile?: boolean;
   locale?: string;
   width?: number;
   height?: number;
@@ -70,9 +72,12 @@ export interface TestPage extends Page {
   problems: string[];
 }
 
-/** Opens a page with its own cookies and storage, as in another browser; by default it is closed when the test ends. */
+/**
+ * Opens a page with its own cookies and storage, as in another browser. By default it is closed when the test ends, which
+ * fails when the page has had problems.
+ */
 export async function openPage(url: string, options: PageOptions = {}): Promise<TestPage> {
-  const { locale = "en-GB", width = 1440, height = 900, dark, touch = false, isShared, motion } = options;
+  const { locale = "en-GB", width = 1440, height = 900, dark, touch = false, isShared, isHostile, motion } = options;
   sharedBrowser ??= launchBrowser();
   const browser = await sharedBrowser;
   const context = await browser.newContext({
@@ -82,13 +87,18 @@ export async function openPage(url: string, options: PageOptions = {}): Promise<
     colorScheme: dark ? "dark" : "light",
     reducedMotion: motion ? "no-preference" : "reduce",
   });
-  if (!isShared) onTestFinished(() => context.close());
-  const page = await context.newPage();
   const problems: string[] = [];
+  if (!isShared)
+    onTestFinished(async () => {
+      await context.close();
+      if (!isHostile) expect(problems).toEqual([]);
+    });
+  const page = await context.newPage();
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => {
     // Some tests cause refused or failed requests on purpose.
-    if (message.type() === "error" && !/Failed to load resource/.test(message.text())) problems.push(message.text());
+    const text = message.text();
+    if (message.type() === "error" && !/Failed to load|ERR_CONNECTION_REFUSED/.test(text)) problems.push(text);
   });
   page.on("request", (request) => {
     if (new URL(request.url()).origin !== new URL(url).origin) problems.push(`request to ${request.url()}`);

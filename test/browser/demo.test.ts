@@ -176,6 +176,5 @@ describeInChromium("The demo's console", () => {
     const tallies = (await page.evaluate("window.tallies")) as string[];
     expect(tallies.filter((text) => /Plane: 0,.*nothing lost/.test(text))).toEqual([]);
     expect(tallies.findIndex((text) => text.includes("nothing lost"))).toBeLessThan(tallies.length / 2);
-    expect(page.problems.filter((wrong) => !wrong.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
   }, 300_000);
 });

@@ -55,6 +55,5 @@ describeInChromium("The page of the design system", () => {
     await page.setViewportSize({ width: 360, height: 800 });
     expect(await page.evaluate(FIND_SMALL_TARGETS)).toEqual([]);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
-    expect(page.problems).toEqual([]);
   });
 });

@@ -7,7 +7,7 @@ import type { ItemPatch } from "../../simulators/plane/types.ts";
 import { IS_FULL_RUN } from "../reliability/random-source.ts";
 import { FIND_SMALL_TARGETS, findUnreachable, findViolations } from "./accessibility-checks.ts";
 import { describeInChromium, openPage, type TestPage } from "./browser.ts";
-import { PAGE_ADMIN_TOKEN, PAGE_CHAT, shareApp, WAIT } from "./page-test-app.ts";
+import { enterToken, PAGE_CHAT, shareApp, WAIT } from "./page-test-app.ts";
 import { addPlan } from "./team-plan-app.ts";
 import { playTicketScene } from "./ticket-scene.ts";
 import { runTicketsPageApp } from "./tickets-page-app.ts";
@@ -28,9 +28,6 @@ const DIFFERENCE = `diff --git a/src/sign-in.ts b/src/sign-in.ts
 +  const host = request.host; // ${"x".repeat(200)}
    return open(host);
 `;
-
-/** Names that programs give to other things. */
-const RESERVED = ["__proto__", "constructor"];
 
 /**
  * Runs the product with something of each kind in every view: a ticket in each state, a plan in work, recurring work,
@@ -57,7 +54,8 @@ async function runEveryViewApp() {
     plane.relate(hostile, arabic);
     plane.relate(arabic, first);
   }
-  for (const name of RESERVED) plane.addItem(project, { name, assignees: [thot] });
+  // Names that programs give to other things.
+  for (const name of ["__proto__", "constructor"]) plane.addItem(project, { name, assignees: [thot] });
   for (const name of [ARABIC, HOSTILE]) request(name, { description_html: DESCRIPTION });
   await app.deps().ticks.runNow("poll");
   const work = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
@@ -212,8 +210,7 @@ describeInChromium("Every view, with hostile texts (reliability 18)", () => {
       await page.waitForSelector("#sign-in:not([hidden])", WAIT);
       await expectNoViolation(page);
       await fillSettings(page);
-      await page.fill("#token", PAGE_ADMIN_TOKEN);
-      await page.press("#token", "Enter");
+      await enterToken(page);
       await page.waitForSelector("#inbox .requests", WAIT);
     }
   });

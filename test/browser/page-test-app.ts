@@ -1,3 +1,4 @@
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
 import { createTaskOperations } from "../../functions/agent/tool.ts";
 import { manifest } from "../../functions/index.ts";
@@ -113,10 +114,15 @@ export async function runPageApp(
   };
 }
 
-/** Signs in with the keyboard, and goes to the board. */
-export async function signIn(page: TestPage): Promise<TestPage> {
-  await page.fill("#token", PAGE_ADMIN_TOKEN);
+/** Signs in with the keyboard. */
+export async function enterToken(page: Page, token = PAGE_ADMIN_TOKEN): Promise<void> {
+  await page.fill("#token", token);
   await page.press("#token", "Enter");
+}
+
+/** The same, and goes to the board. */
+export async function signIn(page: TestPage): Promise<TestPage> {
+  await enterToken(page);
   await page.waitForSelector("#inbox .requests");
   await page.click('#views [data-view="board"]');
   await page.waitForSelector(".column");
@@ -131,8 +137,7 @@ export async function openSignedInPage(url: string, options?: Parameters<typeof 
 export async function openAt(url: string, options?: Parameters<typeof openPage>[1]): Promise<TestPage> {
   const page = await openPage(url, options);
   await page.clock.install();
-  await page.fill("#token", PAGE_ADMIN_TOKEN);
-  await page.press("#token", "Enter");
+  await enterToken(page);
   await page.waitForSelector("#sign-in", { state: "hidden" });
   return page;
 }

@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 import { startDemo } from "../../demo/start.ts";
 import { createTestSettings } from "../support/settings.ts";
 import { launchBrowser } from "./browser.ts";
-import { PAGE_ADMIN_TOKEN } from "./page-test-app.ts";
+import { enterToken } from "./page-test-app.ts";
 import { playTicketScene } from "./ticket-scene.ts";
 import { runTicketsPageApp } from "./tickets-page-app.ts";
 
@@ -65,9 +65,7 @@ async function stack(first: Buffer, second: Buffer): Promise<Buffer> {
   const images = [first, second].map((png) => `<img src="data:image/png;base64,${png.toString("base64")}">`);
   const style = "body { margin: 0; background: #c9c9c4; } img { display: block; } img + img { margin-top: 10px; }";
   await page.setContent(`<style>${style}</style>${images.join("")}`);
-  const stacked = await page.screenshot({ fullPage: true });
-  await page.close();
-  return stacked;
+  return page.screenshot({ fullPage: true }).finally(() => page.close());
 }
 
 async function takeDemoPictures() {
@@ -104,8 +102,7 @@ async function takeTicketsPicture() {
     await playTicketScene(app);
     const page = await openStill(1_500);
     await page.goto(`${app.url}/tickets`);
-    await page.fill("#token", PAGE_ADMIN_TOKEN);
-    await page.press("#token", "Enter");
+    await enterToken(page);
     await page.waitForSelector("#tickets-view .request", WAIT);
     await savePicture("tickets", await page.screenshot());
   } finally {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { Cron } from "croner";
@@ -9,15 +9,58 @@ import { parseOpenclawOptions } from "../../runtime/cli/openclaw-command.ts";
 import { parseUpgradeSettings } from "../../runtime/openclaw-upgrade/upgrade-driver.ts";
 import { hasCaddy, validateCaddyfile } from "../caddy/start-caddy.ts";
 import { findChoice, prepareChoice } from "../compose/choices.ts";
-import { readDotEnv } from "../compose/compose-files.ts";
-import { writeComposeConfig } from "../compose/docker-stand-in.ts";
+import { readDotEnv, readProject } from "../compose/compose-files.ts";
+import { createDockerLines, writeComposeConfig } from "../compose/docker-stand-in.ts";
+import { readDockerfile } from "../compose/dockerfile.ts";
 import { hasProgram } from "../support/has-program.ts";
 import { createTestFolder } from "../support/test-folder.ts";
 import { startTestRuntime } from "../support/test-runtime.ts";
 import { readBlocks, readInlineCommands, readShellBlock } from "./document-blocks.ts";
-import { createServer, expectComposeCalls } from "./fresh-server.ts";
+import { createShell } from "./shell.ts";
 
 const PAGE = "docs/operations.md";
+
+/** A server with a checkout and stand-ins for the programs that would need Docker, systemd or the Internet. */
+function createServer() {
+  const folder = createTestFolder("server");
+  const source = join(folder, "source");
+  for (const name of ["compose", "caddy"]) cpSync(name, join(source, name), { recursive: true });
+  rmSync(join(source, "compose/.env"), { force: true });
+  const compose = join(folder, "groundcrew/compose");
+  const programs = {
+    docker: createDockerLines(folder),
+    git: 'if [ "$1" = clone ]; then cp -R "$2" "$3"; fi',
+    sudo: "",
+    // The group of Docker's socket, which is not there.
+    stat: 'case "$*" in *docker.sock) echo 998 ;; *) exec /usr/bin/stat "$@" ;; esac',
+  };
+  const { run, readCalls } = createShell(programs, folder);
+  return {
+    ...{ folder, compose, readCalls },
+    /** Runs a block there, with the answers to its questions. */
+    run: (text: string, { cwd = compose, answers = "" } = {}) =>
+      run(text.replaceAll("<this repository>", source), {}, { cwd, answers }),
+    readDocker: () => readCalls().flatMap(([program, ...words]) => (program === "docker" ? [words] : [])),
+  };
+}
+
+/** Checks the calls of Compose: known commands, of services of the project, and programs that the image has. */
+function expectComposeCalls(calls: string[][], env: Record<string, string>): void {
+  const { services } = readProject(env);
+  const image = readDockerfile()
+    .map(({ value }) => value)
+    .join("\n");
+  for (const [program, command, ...rest] of calls) {
+    const words = rest.filter((word) => !word.startsWith("-"));
+    const line = [program, command, ...rest].join(" ");
+    if (program !== "compose") continue;
+    expect(["up", "ps", "run", "restart", "exec", "cp", "config", "logs"], line).toContain(command);
+    const named = command === "run" || command === "exec" ? words.slice(0, 1) : command === "cp" ? [] : words;
+    for (const name of named) expect(services, line).toHaveProperty(name);
+    if (command === "cp") expect(services, line).toHaveProperty(words[0]?.split(":")[0] ?? "");
+    if (command === "run" && words[1] !== "sh") expect(image, line).toContain(`/usr/local/bin/${words[1]}`);
+  }
+}
 
 describe("docs/operations.md, command by command", () => {
   test("INFRA-01 MONITOR-03: from a clone to Plane, Groundcrew and monitoring, then pinned and upgraded", async () => {
@@ -27,8 +70,7 @@ describe("docs/operations.md, command by command", () => {
     const health = first.replace("http://127.0.0.1:8787", url);
     expect(health).not.toBe(first);
     const answers = "\njavisi.test\n\nada@javisi.test\n\n";
-    const { stdout } = await run(health, { cwd: folder, answers });
-    expect(stdout).toContain('"status":"healthy"');
+    expect(await run(health, { cwd: folder, answers })).toContain('"status":"healthy"');
     const env = readDotEnv(compose);
     expect(env["COMPOSE_FILE"]).toBe("compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml");
     expectComposeCalls(readDocker(), env);
@@ -47,7 +89,7 @@ describe("docs/operations.md, command by command", () => {
     const shown = await run(readShellBlock("docs/operations.md", "Monitoring"));
     const monitored = readDotEnv(compose);
     expect(monitored["COMPOSE_FILE"]).toContain(":monitoring.yaml:");
-    expect(shown.stdout.trim().split("\n").at(-1)).toBe(monitored["GRAFANA_ADMIN_PASSWORD"]);
+    expect(shown.trim().split("\n").at(-1)).toBe(monitored["GRAFANA_ADMIN_PASSWORD"]);
     expect(monitored["POSTGRES_PASSWORD"]).toBe(env["POSTGRES_PASSWORD"]);
     expectComposeCalls(readDocker(), monitored);
 
@@ -85,10 +127,10 @@ describe("docs/operations.md, command by command", () => {
     const { folder, compose, run } = createServer();
     cpSync(join(folder, "source"), join(folder, "groundcrew"), { recursive: true });
     const [command = ""] = readInlineCommands(PAGE, /^setup --yes --json /);
-    const { changed, names } = JSON.parse((await run(`./${command}`)).stdout);
+    const { changed, names } = JSON.parse(await run(`./${command}`));
     expect(names.sort()).toEqual(Object.keys(readDotEnv(compose)).sort());
     expect(changed).toBe(names.length);
-    expect(JSON.parse((await run(`./${command}`)).stdout)).toEqual({ changed: 0, names: [] });
+    expect(JSON.parse(await run(`./${command}`))).toEqual({ changed: 0, names: [] });
   });
 
   test("INFRA-04: the variables for a Caddy of your own are accepted by Caddy, and name services", (context) => {
@@ -110,7 +152,7 @@ describe("docs/operations.md, command by command", () => {
   test.skipIf(!hasProgram("promtool"))("MONITOR-04: the checks of Prometheus' files succeed", async () => {
     const { folder, run } = createServer();
     const check = readShellBlock("docs/operations.md", "With a Prometheus, Grafana or Loki of your own");
-    const { stdout } = await run(check, { cwd: join(folder, "source/compose/monitoring") });
+    const stdout = await run(check, { cwd: join(folder, "source/compose/monitoring") });
     expect(stdout.match(/SUCCESS/g)?.length).toBe(3);
   });
 

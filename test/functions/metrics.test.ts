@@ -3,8 +3,8 @@ import type { TimeEntriesRecord } from "../../shared/accounting/time-entries.ts"
 import { workKeys, workSets } from "../../shared/records/store-keys.ts";
 import { MINUTE, SECOND } from "../../shared/time.ts";
 import { createFetchClient } from "../reliability/agent-clients.ts";
-import { startRuntimeWithAgents, toAgentToken } from "../reliability/runtime-with-agents.ts";
-import { RELIABILITY_ADMIN_TOKEN } from "../reliability/simulators.ts";
+import { startRuntimeWithAgents } from "../reliability/runtime-with-agents.ts";
+import { RELIABILITY_ADMIN_TOKEN, toAgentToken } from "../reliability/simulators.ts";
 import {
   createBearerHeaders,
   postWebhook,

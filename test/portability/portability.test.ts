@@ -4,11 +4,11 @@ import type { Item } from "../../simulators/plane/types.ts";
 import { type AgentClient, type CallResult, createFetchClient, createMcpClient } from "../reliability/agent-clients.ts";
 import { findDuplicated, findUnexpected, readCompletions } from "../reliability/completions.ts";
 import { IS_FULL_RUN, pickSize } from "../reliability/random-source.ts";
-import { findBotTexts, SIMULATED_CHAT, toItemKey } from "../reliability/simulators.ts";
+import { findBotTexts, SIMULATED_CHAT, toAgentToken, toItemKey } from "../reliability/simulators.ts";
 import { hasRedisServer } from "../support/redis-server.ts";
 import { startServer } from "../support/test-server.ts";
 import { evictObject, type OpenHost, openFileHost, openObjectHost, openRedisHost } from "./hosts.ts";
-import { type PortableTeam, startPortableTeam, toToken } from "./portable-team.ts";
+import { type PortableTeam, startPortableTeam } from "./portable-team.ts";
 
 const FULL_LIMIT_MS = 1_800_000;
 /** Limit of requests per case: more than any of them causes, so that each is evicted at all of its requests. */
@@ -86,7 +86,10 @@ async function createCases(team: PortableTeam) {
   const { url } = team.host;
   const wanted: string[] = [];
   // Two agents, one that uses MCP and one that uses HTTP; a call that is broken off is repeated, as an agent does.
-  const clients = [await createMcpClient(url, toToken("Thot")), await createFetchClient(url, toToken("Ptah"))];
+  const clients = [
+    await createMcpClient(url, toAgentToken("Thot")),
+    await createFetchClient(url, toAgentToken("Ptah")),
+  ];
   const call =
     (client: AgentClient): AgentClient["call"] =>
     (...given) =>
@@ -151,7 +154,7 @@ async function createCases(team: PortableTeam) {
     /** An agent uploads a file to a task of its own; the storage refuses it unless its length is declared. */
     async uploadFile() {
       const task = toItemKey(team.project, takeItem(team.sharedItems));
-      const client = await createFetchClient(url, toToken("Thot"));
+      const client = await createFetchClient(url, toAgentToken("Thot"));
       expect(isAnswer(await client.call("claim_task", { task }))).toBe(true);
       const file = { task, name: "report.txt", text: "The report." };
       expect(await client.upload(file, "All is well.")).toHaveProperty("answer");

@@ -14,9 +14,6 @@ import type { OpenHost } from "./hosts.ts";
 const TELEGRAM_SECRET = "telegram-secret-of-these-tests";
 /** The full run has hundreds of jobs to work off. */
 const LIMIT = { timeout: pickSize(300_000, 40_000), interval: 100 };
-const AGENTS = ["Thot", "Ptah"] as const;
-
-export const toToken = (agent: string) => `bridge-token-of-${agent.toLowerCase()}-in-these-tests`;
 
 export type PortableTeam = Awaited<ReturnType<typeof startPortableTeam>>;
 
@@ -27,7 +24,7 @@ export type PortableTeam = Awaited<ReturnType<typeof startPortableTeam>>;
 export async function startPortableTeam(openHost: OpenHost, size: { tasks: number; shared: number }) {
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
   const { plane, telegram } = simulators;
-  const users = AGENTS.map((name) => plane.addUser({ name, email: `${name.toLowerCase()}@javisi.local.test` }));
+  const { agents, users, tokens, keys } = simulators.addAgents(["Thot", "Ptah"]);
   const project = simulators.addProject();
   const assignees = users.map(({ id }) => id);
   const items = simulators.addItems(project, size.tasks);
@@ -42,15 +39,9 @@ export async function startPortableTeam(openHost: OpenHost, size: { tasks: numbe
     TIMEZONE: findZoneWithHour(8),
     ...{ TELEGRAM_MODE: "webhook", TELEGRAM_WEBHOOK_SECRET: TELEGRAM_SECRET },
     TELEGRAM_ALLOWED_USERS: String(SIMULATED_CHAT),
-    ...Object.fromEntries(
-      users.flatMap((user, i) => [
-        [`AGENT_TOKEN_${AGENTS[i]?.toUpperCase()}`, toToken(AGENTS[i] ?? "")],
-        [`PLANE_API_KEY_${AGENTS[i]?.toUpperCase()}`, plane.createApiKey(user)],
-      ]),
-    ),
+    ...{ ...tokens, ...keys },
   };
-  const config = { agents: AGENTS.map((name, i) => ({ name, email: users[i]?.email })) };
-  const host = await openHost(env, config);
+  const host = await openHost(env, { agents });
   const request = (path: string, init: RequestInit = {}) =>
     fetch(host.url + path, {
       ...init,

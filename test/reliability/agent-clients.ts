@@ -36,11 +36,7 @@ export async function createFetchClient(url: string, token: string): Promise<Age
   const headers = { authorization, "content-type": "application/json" };
   return {
     call: (tool, input) => send(tool, { method: "POST", headers, body: JSON.stringify(input) }),
-    upload: (input, content) =>
-      send(`upload_deliverable?${new URLSearchParams(input)}`, {
-        method: "PUT",
-        headers: { authorization },
-        body: content,
-      }),
+    upload: (input, body) =>
+      send(`upload_deliverable?${new URLSearchParams(input)}`, { method: "PUT", headers: { authorization }, body }),
   };
 }

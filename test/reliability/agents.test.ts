@@ -1,18 +1,14 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { createHttpTestApp, HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+import { createHttpTestApp } from "../support/http-test-app.ts";
 
 const auditSchema = z.object({ calls: z.array(z.object({ tool: z.string(), outcome: z.string() })) });
 
 test("reliability 20: calls about another agent's task, a foreign project and a tool of the Concierge are refused, logged and audited", async () => {
   const app = await createHttpTestApp();
   const { plane } = app;
-  const closed = plane.addProject({
-    name: "Closed",
-    identifier: "SEC",
-    by: app.getUser("Concierge"),
-    members: [app.human],
-  });
+  const access = { by: app.getUser("Concierge"), members: [app.human] };
+  const closed = plane.addProject({ name: "Closed", identifier: "SEC", ...access });
   app.addTask("Write it down", "Imhotep");
   app.addTask("Hidden", [], { labels: [plane.addLabel(closed, "agent:Thot")] }, closed);
   plane.addItem(closed, { name: "Nobody's" });
@@ -43,8 +39,7 @@ test("reliability 20: calls about another agent's task, a foreign project and a 
   expect(requests.filter(({ method, status }) => method !== "GET" && status < 300)).toEqual([]);
 
   expect((await app.callTool("Nobody", "list_my_tasks", {})).status).toBe(401);
-  const answer = await app.request("/audit?agent=Thot&limit=100", HTTP_ADMIN_TOKEN);
-  const audit = auditSchema.parse(await answer.json());
+  const audit = auditSchema.parse(await app.read("/audit?agent=Thot&limit=100"));
   expect(audit.calls.reverse()).toEqual(calls.map(([tool]) => ({ tool, outcome: "forbidden" })));
   const warned = app.logged.filter(({ message }) => message === "agent call");
   expect(warned.map(({ level, agent, tool, outcome }) => [level, agent, tool, outcome])).toEqual(

@@ -4,12 +4,18 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { DEFAULT_CLAIM_MINUTES } from "../../shared/config/settings-file.ts";
 import { DAY, HOUR, MINUTE, type Ms } from "../../shared/time.ts";
+import { signIn } from "../support/http-test-app.ts";
 import { createTestFolder } from "../support/test-folder.ts";
 import { createFetchClient } from "./agent-clients.ts";
 import { findFaults, NO_FAULTS, readCompletions } from "./completions.ts";
 import { pickSize } from "./random-source.ts";
-import { toAgentToken } from "./runtime-with-agents.ts";
-import { NO_TELEGRAM_LIMITS, RELIABILITY_ADMIN_TOKEN, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
+import {
+  NO_TELEGRAM_LIMITS,
+  RELIABILITY_ADMIN_TOKEN,
+  SIMULATED_CHAT,
+  startSimulators,
+  toAgentToken,
+} from "./simulators.ts";
 import { spawnRuntime } from "./spawned-runtime.ts";
 
 /** libfaketime's library (Debian package faketime), for programs with several threads. In CI it must be there. */
@@ -30,15 +36,13 @@ test("reliability 9: jumps of the wall clock, while it runs and across a restart
   const fakeTime = { FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: "1", FAKETIME_DONT_FAKE_MONOTONIC: "1" };
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
   const { plane, telegram } = simulators;
-  const agents = ["Imhotep", "Thot"].map((name) => ({ name, email: `${name.toLowerCase()}@agents.example` }));
-  const assignees = agents.map((agent) => plane.addUser(agent));
+  const { agents, users, tokens } = simulators.addAgents(["Imhotep", "Thot"]);
   const project = simulators.addProject();
-  plane.addItem(project, { name: "Held", assignees });
+  plane.addItem(project, { name: "Held", assignees: users });
   const items = simulators.addItems(project, 12);
   simulators.takeWebhookBodies();
-  const tokens = agents.map(({ name }) => [`AGENT_TOKEN_${name.toUpperCase()}`, toAgentToken(name)]);
   const runtime = await spawnRuntime({
-    env: { ...simulators.env, LD_PRELOAD: LIBRARY ?? "", ...fakeTime, ...Object.fromEntries(tokens) },
+    env: { ...simulators.env, LD_PRELOAD: LIBRARY ?? "", ...fakeTime, ...tokens },
     config: { notifications: [{ events: ["completed"] }], agents },
     childOptions: { burst: 0, unpaced: true, ...pickSize({}, { ttl: 5_000 }) },
   });
@@ -70,12 +74,7 @@ test("reliability 9: jumps of the wall clock, while it runs and across a restart
   await runtime.poll();
   await runtime.waitUntilIdle();
   expect(await holder.call("claim_task", { task: KEY })).toHaveProperty("answer");
-  const session = await fetch(`${runtime.url}/api/session`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ token: RELIABILITY_ADMIN_TOKEN }),
-  });
-  const cookie = session.headers.get("set-cookie")?.split(";")[0] ?? "";
+  const { cookie } = await signIn(runtime.url, RELIABILITY_ADMIN_TOKEN);
   for (const jump of RUNNING_JUMPS) {
     offset += jump;
     setClock(offset);

@@ -1,18 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { Redis } from "ioredis";
@@ -47,7 +34,7 @@ type NoticeApp = Awaited<ReturnType<typeof createNoticeApp>>;
 
 /** The product with all its parts, whose ticks run only as time passes in the test. */
 async function createNoticeApp(redis?: TestRedis, opensItself = false, disk?: string) {
-  const folder = createTestFolder("notices");
+  const [folder, backups] = [createTestFolder("notices"), createTestFolder("backups")];
   const time = { now: Date.now(), planeAhead: 0 };
   const clock = () => time.now;
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS, clock: () => time.now + time.planeAhead });
@@ -65,7 +52,6 @@ async function createNoticeApp(redis?: TestRedis, opensItself = false, disk?: st
   };
   writeFileSync(configFile, JSON.stringify(config));
   writeSecrets(JSON.stringify({ PLANE_API_KEY_THOT: thotKey }));
-  mkdirSync(join(folder, "backups"), { mode: 0o700 });
   const data = disk ?? join(folder, "data");
   const env = {
     ...simulators.env,
@@ -73,7 +59,7 @@ async function createNoticeApp(redis?: TestRedis, opensItself = false, disk?: st
     STORE_URL: redis?.url ?? `file:${data}`,
     SECRETS_FILE: secretsFile,
     GROUNDCREW_CONFIG: configFile,
-    BACKUP_FOLDER: join(folder, "backups"),
+    BACKUP_FOLDER: backups,
     RUNNER_TOKEN,
     OPENCLAW_URL: gateway.url,
     OPENCLAW_HOOK_TOKEN: gateway.token,
@@ -121,7 +107,7 @@ async function createNoticeApp(redis?: TestRedis, opensItself = false, disk?: st
   }
 
   const app = {
-    ...{ folder, redis, project, items, simulators, gateway, lines, thot, thotKey, time, writeSecrets, start, stop },
+    ...{ backups, redis, project, items, simulators, gateway, lines, thot, thotKey, time, writeSecrets, start, stop },
     storeFile: join(data, "groundcrew.db"),
     get deps() {
       if (!runtime) throw new Error("not running");
@@ -324,15 +310,14 @@ const FILE_ROWS: Row[] = [
     app.advance(HOUR);
     await app.backUp(["--without", "store"]);
     // One that an earlier version made, which did not refuse it.
-    const [newest = ""] = readdirSync(join(app.folder, "backups")).sort().reverse();
-    const path = join(app.folder, "backups", newest, MANIFEST_FILE);
+    const [newest = ""] = readdirSync(app.backups).sort().reverse();
+    const path = join(app.backups, newest, MANIFEST_FILE);
     writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), without: [] }));
     return () => app.backUp();
   }),
   row("backup_not_copied", 75, /^⚠️ Backups are not .+ is 20.+Z\./, /^✅ Backups are copied/, async (app) => {
-    const elsewhere = join(app.folder, "elsewhere");
+    const elsewhere = createTestFolder("elsewhere");
     const backUp = () => app.backUp([], { BACKUP_AFTER: `cp -R {backup} ${elsewhere}/.` });
-    mkdirSync(elsewhere);
     expect(await backUp()).toBe(0);
     app.advance(27 * HOUR);
     renameSync(elsewhere, `${elsewhere}.away`);
@@ -365,13 +350,8 @@ const DISK_ROWS: Row[] = [
 function fillDisk({ storeFile }: NoticeApp, free: number) {
   const path = `${storeFile}.filler`;
   const readFree = () => Number(statfsSync(dirname(path)).bavail) * statfsSync(dirname(path)).bsize;
-  const file = openSync(path, "w");
-  try {
-    for (let left = readFree() - free; left > 0; left = readFree() - free)
-      writeSync(file, Buffer.alloc(left > 1024 ** 2 ? 1024 ** 2 : 4_096));
-  } finally {
-    closeSync(file);
-  }
+  for (let left = readFree() - free; left > 0; left = readFree() - free)
+    appendFileSync(path, Buffer.alloc(left > 1024 ** 2 ? 1024 ** 2 : 4_096));
   return () => rmSync(path);
 }
 
@@ -554,17 +534,16 @@ test.each(SEEDS)("reliability 46: damage of the store's file is said in a minute
 /** Overwrites a third of the file with random bytes, as a failing disk does. */
 function damageFile(path: string, seed: number) {
   const random = createRandomSource(seed);
-  const { size } = statSync(path);
-  const bytes = Buffer.from(Array.from({ length: Math.ceil(size / 3) }, () => random.below(256)));
-  const file = openSync(path, "r+");
-  writeSync(file, bytes, 0, bytes.length, random.below(size - bytes.length));
-  closeSync(file);
+  const file = readFileSync(path);
+  const bytes = Buffer.from(Array.from({ length: Math.ceil(file.length / 3) }, () => random.below(256)));
+  bytes.copy(file, random.below(file.length - bytes.length));
+  writeFileSync(path, file);
 }
 
 test("reliability 46: a store file that is empty, or gone, at the start is not silently new: the span is said, and the end", async () => {
   const app = await createNoticeApp(undefined, true);
   const span = "The store was emptied.+between 20\\d\\d-.+Z and 20\\d\\d-.+Z may not have been reported";
-  for (const [i, lose] of [(path: string) => truncateSync(path, 0), rmSync].entries()) {
+  for (const [i, lose] of [(path: string) => writeFileSync(path, ""), rmSync].entries()) {
     await stopAndTidy(app);
     lose(app.storeFile);
     await app.start();

@@ -5,11 +5,9 @@ import { findFaults, NO_FAULTS } from "./completions.ts";
 import { pickSize } from "./random-source.ts";
 import { spawnWithItems } from "./spawned-runtime.ts";
 
-const DURABLE = { appendonly: "yes", appendfsync: "always", "maxmemory-policy": "noeviction" };
-
 test("reliability 4, reliability 10: while Redis is down a webhook's connection is broken without an answer, and with Redis killed and restarted under load everything arrives once", async (context) => {
   context.skip(!hasRedisServer());
-  const redis = await startRedis(DURABLE);
+  const redis = await startRedis({ appendonly: "yes", appendfsync: "always", "maxmemory-policy": "noeviction" });
   onTestFinished(() => redis.stop());
   const options = { store: redis.url, childOptions: { ttl: 4_000 } };
   const { simulators, items, keys, runtime } = await spawnWithItems(pickSize(600, 60), options);

@@ -2,15 +2,11 @@ import { onTestFinished } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
-import { toSettingName } from "../../shared/config/settings-file.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { wait } from "../../shared/time.ts";
 import type { Item, ItemPatch, Project, User } from "../../simulators/plane/types.ts";
 import { createTestSettings } from "../support/settings.ts";
 import { startSimulators } from "./simulators.ts";
-
-/** An agent's bridge token in these tests. */
-export const toAgentToken = (agent: string): string => `bridge-token-of-${agent.toLowerCase()}-in-these-tests`;
 
 /** Limit of waits that advance the clock instead of taking real time: those of an agent's pace. */
 const PACE_MS = 2_000;
@@ -33,16 +29,14 @@ export async function startRuntimeWithAgents({ agents: names, config, wake }: Br
   const clock = () => Date.now() + clockOffset;
   const simulators = await startSimulators({ clock });
   const { plane } = simulators;
-  const agents = names.map((name, i) => ({
-    ...{ name, email: `${name.toLowerCase()}@javisi.local.test`, role: i === 0 ? "concierge" : "worker" },
-    ...omitUndefined({ wake }),
-  }));
-  const users = new Map<string, User>(agents.map(({ name, email }) => [name, plane.addUser({ name, email })]));
+  const { agents: added, users, tokens, keys } = simulators.addAgents(names);
+  const toRole = (i: number) => (i === 0 ? "concierge" : "worker");
+  const agents = added.map((agent, i) => ({ ...agent, role: toRole(i), ...omitUndefined({ wake }) }));
   const project = simulators.addProject();
   const lines: string[] = [];
 
   function getUser(name: string): User {
-    const found = users.get(name);
+    const found = users[names.indexOf(name)];
     if (!found) throw new Error(`Unknown agent ${name}.`);
     return found;
   }
@@ -53,15 +47,11 @@ export async function startRuntimeWithAgents({ agents: names, config, wake }: Br
 
   async function startRuntimeAndPoll(env: Record<string, string> = {}): Promise<Runtime> {
     simulators.takeWebhookBodies();
-    const toSettings = (prefix: string, toValue: (name: string) => string) =>
-      Object.fromEntries(names.map((name) => [`${prefix}_${toSettingName(name)}`, toValue(name)]));
     const settings = createTestSettings(
       {
         ...Object.fromEntries(Object.entries(simulators.env).filter(([name]) => !name.startsWith("TELEGRAM_"))),
         ...{ PORT: "0", STORE_URL: "memory:", GROUNDCREW_CONFIG: "crew.json", LOG_LEVEL: "debug" },
-        ...toSettings("AGENT_TOKEN", toAgentToken),
-        ...toSettings("PLANE_API_KEY", (name) => plane.createApiKey(getUser(name))),
-        ...env,
+        ...{ ...tokens, ...keys, ...env },
       },
       { "crew.json": JSON.stringify({ ...config, agents }) },
     );

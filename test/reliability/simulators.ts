@@ -1,4 +1,5 @@
 import { onTestFinished } from "vitest";
+import { toSettingName } from "../../shared/config/settings-file.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
 import type { Item, PlaneVersion, Project } from "../../simulators/plane/types.ts";
@@ -11,6 +12,9 @@ import { UNLIMITED } from "./test-manifest.ts";
 export const SIMULATED_CHAT = 4711;
 export const RELIABILITY_ADMIN_TOKEN = "admin-token-of-the-reliability-tests";
 const RELIABILITY_TICK_TOKEN = "tick-token-of-the-reliability-tests";
+
+/** An agent's bridge token in these tests. */
+export const toAgentToken = (agent: string): string => `bridge-token-of-${agent.toLowerCase()}-in-these-tests`;
 
 interface SimulatorsOptions {
   clock?: () => number;
@@ -75,6 +79,23 @@ export async function startSimulators(options: SimulatorsOptions = {}) {
     addProject: (identifier = "ONB", name = "Onboarding"): Project => plane.addProject({ name, identifier }),
     addItems: (project: Project, count: number, name = "Task"): Item[] =>
       Array.from({ length: count }, (_, i) => plane.addItem(project, { name: `${name} ${i + 1}` })),
+    /** Adds agents; returns their users, their part of the settings file, and the settings of their tokens and keys. */
+    addAgents(names: readonly string[]) {
+      const agents = names.map((name) => ({ name, email: `${name.toLowerCase()}@agents.example` }));
+      const users = agents.map((agent) => plane.addUser(agent));
+      const toSettings = (prefix: string, values: string[]): Record<string, string> =>
+        Object.fromEntries(names.map((name, i) => [`${prefix}_${toSettingName(name)}`, values[i] ?? ""]));
+      const tokens = toSettings("AGENT_TOKEN", names.map(toAgentToken));
+      return {
+        agents,
+        users,
+        tokens,
+        keys: toSettings(
+          "PLANE_API_KEY",
+          users.map((user) => plane.createApiKey(user)),
+        ),
+      };
+    },
     /** Runs Plane's worker and returns the bodies of its webhooks, which are not sent otherwise. */
     takeWebhookBodies(): string[] {
       plane.runWorker();

@@ -41,14 +41,10 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store,
   async function start(changedOptions: Record<string, unknown> = {}): Promise<void> {
     const options = JSON.stringify({ ...childOptions, ...changedOptions });
     const args = ["--disable-warning=ExperimentalWarning", getTestProgram("product"), options];
-    const runtimeEnv = {
-      NODE_COMPILE_CACHE: COMPILE_CACHE,
-      PORT: String(port),
-      STORE_URL: store ?? `file:${folder}/data`,
-      GROUNDCREW_CONFIG: "config.json",
-    };
+    const files = { STORE_URL: store ?? `file:${folder}/data`, GROUNDCREW_CONFIG: "config.json" };
+    const own = { NODE_COMPILE_CACHE: COMPILE_CACHE, PORT: String(port), ...files };
     const { PATH = "" } = process.env;
-    const started = spawn(process.execPath, args, { cwd: folder, env: { PATH, ...runtimeEnv, ...env } });
+    const started = spawn(process.execPath, args, { cwd: folder, env: { PATH, ...own, ...env } });
     child = started;
     starts += 1;
     const listening = Promise.withResolvers<void>();

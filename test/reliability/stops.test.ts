@@ -3,12 +3,20 @@ import { createWorkJob } from "../../shared/jobs/internal-jobs.ts";
 import { wait } from "../../shared/time.ts";
 import type { Item } from "../../simulators/plane/types.ts";
 import { startGateway } from "../support/openclaw-gateway.ts";
-import { startRuntimeWithAgents, toAgentToken } from "./runtime-with-agents.ts";
-import { RELIABILITY_ADMIN_TOKEN, SIMULATED_CHAT } from "./simulators.ts";
+import { startRuntimeWithAgents } from "./runtime-with-agents.ts";
+import { RELIABILITY_ADMIN_TOKEN, SIMULATED_CHAT, toAgentToken } from "./simulators.ts";
 
 const PERSON = 12_345_678;
 const SECRET = "telegram-secret-for-the-stop-tests";
 const WAIT = { timeout: 30_000, interval: 250 };
+
+const AGENT = { authorization: `Bearer ${toAgentToken("Imhotep")}` };
+const ADMIN = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}` };
+
+function post(url: string, body: object, headers: Record<string, string>): Promise<Response> {
+  const all = { "content-type": "application/json", ...headers };
+  return fetch(url, { method: "POST", headers: all, body: JSON.stringify(body) });
+}
 
 /** Jobs that each wait for a Plane that is away. */
 function createWaitingJobs(tasks: readonly Item[], count: number) {
@@ -33,11 +41,8 @@ test("reliability 37: stops from Plane, Telegram and the page end the work withi
     TELEGRAM_WEBHOOK_SECRET: SECRET,
     OPENCLAW_HOOK_TOKEN: gateway.token,
   });
-  const post = (path: string, headers: Record<string, string>, body: string) =>
-    fetch(url + path, { method: "POST", headers: { "content-type": "application/json", ...headers }, body });
   async function call(tool: string, input: object) {
-    const headers = { authorization: `Bearer ${toAgentToken("Imhotep")}` };
-    const response = await post(`/agent/${tool}`, headers, JSON.stringify(input));
+    const response = await post(`${url}/agent/${tool}`, input, AGENT);
     return (await response.json()) as { error?: { code: string; message: string } };
   }
   let updates = 0;
@@ -47,7 +52,7 @@ test("reliability 37: stops from Plane, Telegram and the page end the work withi
     const chat = { id: SIMULATED_CHAT, type: "private" };
     const message = { message_id: 900 + updates, date: Math.floor(Date.now() / 1000), from, chat, text };
     const headers = { "x-telegram-bot-api-secret-token": SECRET };
-    return post("/webhooks/telegram", headers, JSON.stringify({ update_id: updates, message }));
+    return post(`${url}/webhooks/telegram`, { update_id: updates, message }, headers);
   }
   for (const task of ["ONB-1", "ONB-2", "ONB-3"])
     expect(await call("update_task_status", { task, status: "in_progress" })).not.toHaveProperty("error");
@@ -63,11 +68,10 @@ test("reliability 37: stops from Plane, Telegram and the page end the work withi
   expect((await deps.store.stats()).queues.work.pending).toBeGreaterThanOrEqual(490);
 
   const startedAt = Date.now();
-  const admin = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}` };
   const responses = [
-    await post("/webhooks/plane", rig.createDeliveryHeaders(body), body),
+    await fetch(`${url}/webhooks/plane`, { method: "POST", headers: rig.createDeliveryHeaders(body), body }),
     await postTelegram("/plane stop ONB-2 not needed any more"),
-    await post("/api/tasks/ONB-3/remarks", admin, JSON.stringify({ text: "Arrête !" })),
+    await post(`${url}/api/tasks/ONB-3/remarks`, { text: "Arrête !" }, ADMIN),
   ];
   expect(responses.map(({ ok }) => ok)).toEqual([true, true, true]);
   const refusals: Record<string, string> = {};
@@ -99,16 +103,11 @@ test("reliability 37: what Plane gets of a stop follows when Plane is back", asy
   const { plane } = rig;
   const item = rig.addTask("One", "Imhotep", { state: "Todo" });
   const { url, deps } = await rig.startRuntimeAndPoll();
-  const post = (path: string, token: string, body: object) => {
-    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-    return fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
-  };
   const start = { task: "ONB-1", status: "in_progress" };
-  expect((await post("/agent/update_task_status", toAgentToken("Imhotep"), start)).status).toBe(200);
+  expect((await post(`${url}/agent/update_task_status`, start, AGENT)).status).toBe(200);
   await deps.drain();
   await plane.takeDown();
-  const stop = await post("/api/tasks/ONB-1/remarks", RELIABILITY_ADMIN_TOKEN, { text: "stop" });
-  expect(stop.status).toBe(200);
+  expect((await post(`${url}/api/tasks/ONB-1/remarks`, { text: "stop" }, ADMIN)).status).toBe(200);
   await wait(500);
   await plane.bringUp();
   const readPlane = () => {

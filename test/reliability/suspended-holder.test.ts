@@ -2,8 +2,7 @@ import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { createFetchClient } from "./agent-clients.ts";
-import { toAgentToken } from "./runtime-with-agents.ts";
-import { NO_TELEGRAM_LIMITS, startSimulators } from "./simulators.ts";
+import { NO_TELEGRAM_LIMITS, startSimulators, toAgentToken } from "./simulators.ts";
 import { spawnRuntime } from "./spawned-runtime.ts";
 
 const LIMIT_MS = 120_000;
@@ -15,12 +14,11 @@ test("reliability 8: a process suspended past its lease starts no further write 
   onTestFinished(() => redis.stop());
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
   const { plane } = simulators;
-  const agents = ["Imhotep", "Thot"].map((name) => ({ name, email: `${name.toLowerCase()}@agents.example` }));
-  const assignees = agents.map((agent) => plane.addUser(agent));
-  const item = plane.addItem(simulators.addProject(), { name: "Write the report", state: "Todo", assignees });
+  const { agents, users, tokens } = simulators.addAgents(["Imhotep", "Thot"]);
+  const patch = { name: "Write the report", state: "Todo", assignees: users };
+  const item = plane.addItem(simulators.addProject(), patch);
   simulators.takeWebhookBodies();
-  const tokens = agents.map(({ name }) => [`AGENT_TOKEN_${name.toUpperCase()}`, toAgentToken(name)]);
-  const env = { ...simulators.env, ...Object.fromEntries(tokens) };
+  const env = { ...simulators.env, ...tokens };
   const childOptions = { burst: 0, unpaced: true };
   const start = () => spawnRuntime({ env, config: { agents }, store: redis.url, childOptions });
   const [first, second] = await Promise.all([start(), start()]);

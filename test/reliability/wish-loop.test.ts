@@ -1,8 +1,6 @@
-import { expect, onTestFinished, test, vi } from "vitest";
-import { createAgentTeam } from "../../demo/agents/agent-team.ts";
+import { expect, test, vi } from "vitest";
 import { createScriptedHuman } from "../../demo/scripted-human.ts";
-import { WORKSPACE_TEXTS } from "../../demo/workspace-texts.ts";
-import { wait } from "../../shared/time.ts";
+import { startAgentTeam, TEAM } from "../support/agent-team.ts";
 import type { CrashPoint } from "../support/crashing-process.ts";
 import { findFreePort } from "../support/redis-server.ts";
 import { createLoggedRandom, IS_FULL_RUN } from "./random-source.ts";
@@ -21,12 +19,6 @@ vi.setConfig({ testTimeout: 800_000 });
 const WISH = "write a newsletter";
 const PROJECT = "Write a newsletter";
 const STEPS = ["Design", "Build", "Test"].map((verb) => `${verb}: ${WISH}`);
-const AGENTS = [
-  { name: "Concierge", role: "concierge", about: "Plans." },
-  { name: "Ptah", role: "worker", about: "Can design and test." },
-  { name: "Seshat", role: "worker", about: "Can build." },
-];
-const REPEAT_MARK = "(may be a repeat)";
 
 /**
  * Starts the product in its own process against simulated Plane, Telegram and OpenClaw servers, with scripted agents
@@ -36,28 +28,15 @@ async function startLoop(childOptions: Record<string, unknown>) {
   const { plane, telegram, env } = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
-  const toEmail = (name: string) => `${name.toLowerCase()}@javisi.local.test`;
-  const users = AGENTS.map(({ name }) => plane.addUser({ name, email: toEmail(name) }));
-  const tokens = Object.fromEntries(AGENTS.map(({ name }) => [name, `bridge-token-of-${name}-in-these-tests`]));
-  let isOver = false;
-  const team = createAgentTeam({
-    tokens,
-    hookToken: "hook-token-of-these-tests",
-    url,
-    narrate: () => {},
-    wait,
-    isOver: () => isOver,
-    pace: 0,
+  const { team, env: teamEnv } = await startAgentTeam(url, {
     retryDelay: 100,
     findScript: (title) => (title.startsWith("Test: ") ? { confidence: 0.65 } : undefined),
-    words: WORKSPACE_TEXTS.en.agents,
   });
-  const { gateway } = team;
-  const gatewayUrl = await gateway.start();
-  onTestFinished(async () => {
-    isOver = true;
-    await gateway.stop();
-  });
+  const { runs } = team.gateway;
+  const keys = TEAM.map(({ name, email }) => [
+    `PLANE_API_KEY_${name.toUpperCase()}`,
+    plane.createApiKey(plane.addUser({ name, email })),
+  ]);
   const human = createScriptedHuman({
     ...{ url, telegram, chat: SIMULATED_CHAT, clock: Date.now, delay: 0 },
     narrate: () => {},
@@ -74,17 +53,14 @@ async function startLoop(childOptions: Record<string, unknown>) {
       // By webhook, because a process that takes over from a killed one polls Telegram only after its lease of 45 s.
       PUBLIC_URL: url,
       TELEGRAM_MODE: "webhook",
-      OPENCLAW_URL: gatewayUrl,
-      OPENCLAW_HOOK_TOKEN: gateway.token,
-      ...Object.fromEntries(AGENTS.map(({ name }) => [`AGENT_TOKEN_${name.toUpperCase()}`, tokens[name] ?? ""])),
-      ...Object.fromEntries(
-        AGENTS.map(({ name }, i) => [`PLANE_API_KEY_${name.toUpperCase()}`, plane.createApiKey(users[i] ?? "")]),
-      ),
+      ...teamEnv,
+      ...Object.fromEntries(keys),
     },
-    config: { agents: AGENTS.map((agent) => ({ ...agent, email: toEmail(agent.name), wake: "openclaw" })) },
+    config: { agents: TEAM },
     childOptions: { unpaced: true, ...childOptions },
   });
   const getTexts = (part: string) => findBotTexts(telegram, part);
+  const countRuns = (pattern: RegExp) => runs.filter(({ message }) => pattern.test(message)).length;
 
   return {
     runtime,
@@ -105,8 +81,7 @@ async function startLoop(childOptions: Record<string, unknown>) {
       // A message whose send a kill interrupted may arrive twice, and is then marked as a possible repeat.
       const count = (part: string) => {
         const texts = getTexts(part);
-        const unmarked = texts.filter((text) => !text.includes(REPEAT_MARK)).length;
-        return texts.length === 0 ? 0 : Math.max(1, unmarked);
+        return texts.length && Math.max(1, texts.filter((text) => !text.includes("(may be a repeat)")).length);
       };
       return {
         projects: projects.map(({ name }) => name),
@@ -114,16 +89,10 @@ async function startLoop(childOptions: Record<string, unknown>) {
         blockers: items.map((item) => plane.blockers(item).map((id) => titles.get(id))),
         files: items.map((item) => plane.attachments(item).filter(({ is_uploaded }) => is_uploaded).length),
         wakes: {
-          wish: countRuns(
-            gateway.runs,
-            (message) => message.includes("- Request: ") && !message.includes("- Answer: "),
-          ),
-          answer: countRuns(gateway.runs, (message) => message.includes("- Answer: ")),
-          tasks: STEPS.map((title) => countRuns(gateway.runs, (message) => message.includes(`"title":"${title}"`))),
-          end: countRuns(
-            gateway.runs,
-            (message) => message.includes("send one summary") || message.includes("write a summary,"),
-          ),
+          wish: countRuns(/^(?!.*- Answer: ).*- Request: /s),
+          answer: countRuns(/- Answer: /),
+          tasks: STEPS.map((title) => countRuns(new RegExp(`"title":"${title}"`))),
+          end: countRuns(/send one summary|write a summary,/),
         },
         messages: {
           questions: count("what is it for?"),
@@ -148,10 +117,6 @@ const WHOLE_RESULT = {
   wakes: { wish: 1, answer: 1, tasks: [1, 1, 1], end: 1 },
   messages: { questions: 1, proposals: 1, reviews: 1, summaries: 1 },
 };
-
-function countRuns(runs: readonly { message: string }[], matches: (message: string) => boolean): number {
-  return runs.filter(({ message }) => matches(message)).length;
-}
 
 /** Lease of a job: 3 s, after which a restarted process takes up the jobs of the killed one. */
 const SHORT_LEASE_MS = 3_000;

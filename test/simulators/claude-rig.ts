@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "vitest";
 import { buildClaudeSettings } from "../../runtime/runner/claude/claude-process.ts";
 import { startExchangeServer } from "../runtime/runner/exchange-server.ts";
+import { startProgram } from "../support/program.ts";
+import { createTestFolder, type OnEnd, writeFiles } from "../support/test-folder.ts";
 import { getTestProgram } from "../support/test-programs.ts";
 
 const STAND_IN = ["--disable-warning=ExperimentalWarning", getTestProgram("claude")];
@@ -14,14 +15,8 @@ const STAND_IN = ["--disable-warning=ExperimentalWarning", getTestProgram("claud
 const SPEED = "100";
 
 /** Runs the stand-in for Claude Code with arguments that it must refuse. */
-export async function runStandIn(args: readonly string[]) {
-  const child = spawn(process.execPath, [...STAND_IN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  let stderr = "";
-  child.stderr.on("data", (data: Buffer) => {
-    stderr += data;
-  });
-  const [status] = await once(child, "close");
-  return { status, stderr };
+export function runStandIn(args: readonly string[], onEnd: OnEnd) {
+  return startProgram([process.execPath, ...STAND_IN, ...args], { onEnd }).ended;
 }
 
 /** Starts the stand-in with the settings of a session, and a server that records its hooks. */
@@ -30,7 +25,7 @@ export async function startStandIn(
   steps: readonly string[] = [],
   configure: (server: Awaited<ReturnType<typeof startExchangeServer>>) => void = () => {},
 ) {
-  const folder = mkdtempSync(join(tmpdir(), "claude-"));
+  const folder = createTestFolder("claude", onTestFinished);
   const server = await startExchangeServer();
   configure(server);
   const path = (name: string) => join(folder, name);
@@ -50,10 +45,11 @@ export async function startStandIn(
     groundcrewUrl: server.url,
     paths,
   });
-  writeFileSync(path("settings.json"), JSON.stringify(settings));
-  writeFileSync(paths.ticket, steps.map((step) => `do: ${step}`).join("\n"));
-  mkdirSync(path(".claude/commands"), { recursive: true });
-  writeFileSync(path(".claude/commands/complete.md"), "Summary: $ARGUMENTS");
+  writeFiles(folder, {
+    "settings.json": settings,
+    "ticket.md": steps.map((step) => `do: ${step}`).join("\n"),
+    ".claude/commands/complete.md": "Summary: $ARGUMENTS",
+  });
   const options = ["--session-id", randomUUID(), "--permission-mode", "manual", "--settings", path("settings.json")];
   const args = [...options, "--append-system-prompt", `See ${paths.ticket}.`, "--name", "claude-ONB-1", "--", "Do it."];
   const child = spawn(process.execPath, [...STAND_IN, ...args], {
@@ -69,7 +65,6 @@ export async function startStandIn(
     child.kill("SIGKILL");
     await exited;
     await server.close();
-    rmSync(folder, { recursive: true, force: true });
   });
   const readJson = (file: string): Record<string, unknown> | undefined =>
     existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;

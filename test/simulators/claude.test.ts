@@ -176,7 +176,10 @@ describe("The stand-in for Claude Code, compared with recorded sessions", () => 
 
   test.concurrent("refuses wrong arguments with the recorded messages and statuses", async (c) => {
     for (const { args, status, stderr } of recorded.arguments)
-      c.expect(await runStandIn(args)).toEqual({ status, stderr: c.expect.stringContaining(stderr) });
+      c.expect(await runStandIn(args, c.onTestFinished)).toMatchObject({
+        exit: status,
+        err: c.expect.stringContaining(stderr),
+      });
     const codes = samples.headless_exit_codes;
     c.expect([codes.bad_flag_or_choice, codes.resume_missing]).toEqual([1, 1]);
   });

@@ -42,10 +42,8 @@ export async function createAgentTestApp({ agents = {}, keyless = [], ...options
     setUpPlane(plane) {
       for (const name of names) users.set(name, plane.addUser({ name, email: toEmail(name) }));
       const agentsWithKey = names.filter((name) => !keyless.includes(name));
-      const keys = agentsWithKey.map((name) => [
-        `PLANE_API_KEY_${toSettingName(name)}`,
-        plane.createApiKey(getUser(name), name),
-      ]);
+      const toKey = (name: string) => plane.createApiKey(getUser(name), name);
+      const keys = agentsWithKey.map((name) => [`PLANE_API_KEY_${toSettingName(name)}`, toKey(name)]);
       return { ...Object.fromEntries(keys), ...options.setUpPlane?.(plane) };
     },
   });

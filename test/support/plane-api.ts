@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { noMetrics } from "../../shared/metrics.ts";
+import { authApi, createPlaneSession } from "../../shared/plane/app/session.ts";
 
 const createdSchema = z.object({ id: z.string() });
 
@@ -8,4 +10,14 @@ export async function callPlane(url: string, key: string, method: "POST" | "PATC
   const workspace = path.startsWith("/") ? path.slice(1) : `javisi/${path}`;
   const init = { method, headers, body: JSON.stringify(json) };
   return createdSchema.parse(await (await fetch(`${url}/api/v1/workspaces/${workspace}`, init)).json());
+}
+
+/** Signs in to Plane's own pages with this account; throws when Plane refuses it. */
+export async function signInToPlane(url: string, email: string, password: string) {
+  const session = createPlaneSession({ url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
+  const { csrf_token } = (await session.call(authApi.csrf)).data;
+  const form = { email, password, csrfmiddlewaretoken: csrf_token };
+  const { refused } = (await session.call(authApi.signIn, { form })).data;
+  if (refused) throw new Error(`${email} cannot sign in: ${refused.reason}`);
+  return session;
 }

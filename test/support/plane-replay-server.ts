@@ -28,6 +28,25 @@ export function readRecordedExchanges(): Map<string, RecordedExchange[]> {
   );
 }
 
+/** The answer of a real Plane to the exchange with this name. */
+export function findRecordedResponse(file: string, name: string): RecordedExchange["response"] {
+  const found = readRecordedExchanges()
+    .get(`${file}.json`)
+    ?.find((exchange) => exchange.name === name);
+  if (!found) throw new Error(`${file} has no ${name}.`);
+  return found.response;
+}
+
+interface RecordedDeliveries {
+  secret: string;
+  deliveries: { name: string; headers: Record<string, string>; raw_body: string }[];
+}
+
+/** Reads recorded webhooks. */
+export function readRecordedDeliveries(file = "plane-contract/webhook-deliveries.json"): RecordedDeliveries {
+  return JSON.parse(readFileSync(`test/fixtures/${file}`, "utf8"));
+}
+
 export type ReplayServer = Awaited<ReturnType<typeof startReplayServer>>;
 
 /** Starts an HTTP server that answers exactly as recorded: status, headers, body. */

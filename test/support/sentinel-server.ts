@@ -44,16 +44,9 @@ export async function startSentinels(options: Record<string, string> = {}) {
   for (let i = 0; i < 3; i += 1) {
     const port = await findFreePort();
     const file = join(folder, `${i}.conf`);
-    const monitor = `sentinel monitor ${PRIMARY} 127.0.0.1 ${primary.port} 2`;
-    const times = [`down-after-milliseconds ${PRIMARY} 2000`, `failover-timeout ${PRIMARY} 3000`];
-    const lines = [
-      `port ${port}`,
-      "bind 127.0.0.1",
-      `dir ${folder}`,
-      monitor,
-      ...times.map((line) => `sentinel ${line}`),
-    ];
-    writeFileSync(file, `${lines.join("\n")}\n`);
+    const watch = [`monitor ${PRIMARY} 127.0.0.1 ${primary.port} 2`, `down-after-milliseconds ${PRIMARY} 2000`];
+    const lines = [...watch, `failover-timeout ${PRIMARY} 3000`].map((line) => `sentinel ${line}`);
+    writeFileSync(file, [`port ${port}`, "bind 127.0.0.1", `dir ${folder}`, ...lines, ""].join("\n"));
     children.push(spawn("redis-sentinel", [file], { stdio: "ignore" }));
     ports.push(port);
   }

@@ -18,8 +18,8 @@ import type { ItemRecord } from "../../shared/task/snapshot.ts";
 import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
 import type { PlaneSimulator } from "../../simulators/plane/plane-simulator.ts";
 import type { PlaneVersion, Project } from "../../simulators/plane/types.ts";
-import { createEventRecorder, createRecordingRuleSet } from "./event-recorder.ts";
-import { createTestAppSettings, getWebhookLane, toRoutePattern } from "./test-app-parts.ts";
+import { createTestSettings } from "./settings.ts";
+import { createEventRecorder, createRecordingRuleSet, getWebhookLane, toRoutePattern } from "./test-app-parts.ts";
 import { updatesHandler } from "./updates-handler.ts";
 
 export interface TestAppOptions {
@@ -76,8 +76,15 @@ export async function createTestApp(options: TestAppOptions = {}) {
   const webhook = plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
   const apiKey = plane.createApiKey(human);
   let env = options.setUpPlane?.(plane) ?? {};
-  const createSettings = (config = options.config) =>
-    createTestAppSettings(url, apiKey, plane.workspace.slug, limit, { ...options, ...omitUndefined({ config }), env });
+  const createSettings = (config = options.config) => {
+    const file = JSON.stringify({ agents: options.agents ?? [], ...config });
+    const ownEnv = {
+      ...{ PLANE_URL: url, PLANE_API_KEY: apiKey, PLANE_WORKSPACE: plane.workspace.slug },
+      ...{ PLANE_RATE_LIMIT: String(limit), PLANE_PROJECTS: options.projects?.join(",") },
+      ...{ STORE_URL: "memory:", LOG_LEVEL: "debug", GROUNDCREW_CONFIG: "crew.json" },
+    };
+    return createTestSettings({ ...ownEnv, ...env }, { "crew.json": file });
+  };
   let settings = createSettings();
 
   const recorder = createEventRecorder();

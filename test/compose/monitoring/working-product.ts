@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 import { MINUTE, SECOND } from "../../../shared/time.ts";
 import { createFetchClient } from "../../reliability/agent-clients.ts";
-import { startRuntimeWithAgents, toAgentToken } from "../../reliability/runtime-with-agents.ts";
-import { RELIABILITY_ADMIN_TOKEN } from "../../reliability/simulators.ts";
+import { startRuntimeWithAgents } from "../../reliability/runtime-with-agents.ts";
+import { RELIABILITY_ADMIN_TOKEN, toAgentToken } from "../../reliability/simulators.ts";
 import { createBearerHeaders } from "../../support/test-runtime.ts";
 
 const RUNNER_TOKEN = "runner-token-of-these-tests";

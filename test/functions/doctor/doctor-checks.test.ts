@@ -49,19 +49,17 @@ const setOtherWebhook = ({ env }: Setup) =>
     body: JSON.stringify({ url: "http://127.0.0.1:9/marked-secret-path" }),
   });
 
+const revokeKey = ({ plane, env }: Setup) => plane.revokeKey(env["PLANE_API_KEY"] ?? "");
+const swapKey = ({ env }: Setup) => Object.assign(env, { PLANE_API_KEY_IMHOTEP: env["PLANE_API_KEY"] });
+const setWrongToken = setEnv({ TELEGRAM_BOT_TOKEN: "1000:marked-secret-wrong" });
+const setWrongHookToken = useGateway({}, { OPENCLAW_HOOK_TOKEN: "marked-secret-wrong" });
+const [known, unknown] = [useGateway({ sessionKeys: true }), useGateway({ agents: ["thot"] })];
+const KNOWN_AGENT = 'ok: known as "imhotep"; it was not woken';
+const UNKNOWN_AGENT = 'failed: the gateway does not know the agent "imhotep"';
+
 const CASES: Case[] = [
-  [
-    "an invalid API key",
-    ({ plane, env }) => plane.revokeKey(env["PLANE_API_KEY"] ?? ""),
-    "plane key",
-    /^failed: .*not valid/,
-  ],
-  [
-    "an agent's key of another account",
-    ({ env }) => Object.assign(env, { PLANE_API_KEY_IMHOTEP: env["PLANE_API_KEY"] }),
-    "agent Imhotep",
-    /^failed: its API key belongs to ada@/,
-  ],
+  ["an invalid API key", revokeKey, "plane key", /^failed: .*not valid/],
+  ["an agent's key of another account", swapKey, "agent Imhotep", /^failed: its API key belongs to ada@/],
   [
     "a Plane that was not tried",
     ({ extra }) => Object.assign(extra, { knownVersions: { ...KNOWN, plane: ["v1.2.2"] } }),
@@ -74,24 +72,9 @@ const CASES: Case[] = [
     "openclaw version",
     "warning: 2026.7.2: Groundcrew was not tried with this version of OpenClaw, only with 2026.2.26, 2026.9.6",
   ],
-  [
-    "an agent that the gateway knows",
-    useGateway({ sessionKeys: true }),
-    "openclaw agent Imhotep",
-    'ok: known as "imhotep"; it was not woken',
-  ],
-  [
-    "an agent that the gateway does not know",
-    useGateway({ agents: ["thot"] }),
-    "openclaw agent Imhotep",
-    'failed: the gateway does not know the agent "imhotep"',
-  ],
-  [
-    "a wrong hook token",
-    useGateway({}, { OPENCLAW_HOOK_TOKEN: "marked-secret-wrong" }),
-    "openclaw",
-    /^failed: .* refuses the hook token \(401\)/,
-  ],
+  ["an agent that the gateway knows", known, "openclaw agent Imhotep", KNOWN_AGENT],
+  ["an agent that the gateway does not know", unknown, "openclaw agent Imhotep", UNKNOWN_AGENT],
+  ["a wrong hook token", setWrongHookToken, "openclaw", /^failed: .* refuses the hook token \(401\)/],
   [
     "a person who has not written to the bot",
     setEnv({ TELEGRAM_CHAT_ID: "43" }),
@@ -99,12 +82,7 @@ const CASES: Case[] = [
     "failed: @groundcrew_bot cannot see the chat TELEGRAM_CHAT_ID=43: 400 Bad Request: chat not found",
     /They must write \/start to @groundcrew_bot first/,
   ],
-  [
-    "a wrong token of the bot",
-    setEnv({ TELEGRAM_BOT_TOKEN: "1000:marked-secret-wrong" }),
-    "telegram",
-    "failed: 401 Unauthorized",
-  ],
+  ["a wrong token of the bot", setWrongToken, "telegram", "failed: 401 Unauthorized"],
   [
     "a webhook of another program at the bot",
     setOtherWebhook,

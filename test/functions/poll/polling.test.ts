@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { HOUR, MINUTE } from "../../../shared/time.ts";
 import type { ItemPatch } from "../../../simulators/plane/types.ts";
+import { callPlane } from "../../support/plane-api.ts";
 import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
 
 const FULL = process.env["FULL"] === "1";
@@ -57,6 +58,17 @@ async function createProjectsWithItems(projects: number, items: number, options:
   const requests = await app.recordRequests(() => app.runFirstPoll());
   return { app, plane: app.plane, items: createdItems, requests };
 }
+
+test("changes that one poll finds are reported in the order in which people made them, not in the list's", async () => {
+  const { app, plane, items } = await createProjectsWithItems(1, 3);
+  for (const item of items.flat()) {
+    app.advance(1_000);
+    plane.editItem(item, { name: "Renamed" });
+  }
+  app.dropWebhooks();
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["P0-1 renamed", "P0-2 renamed", "P0-3 renamed"]);
+});
 
 const DETAILS = ["GET work-items/:id/comments", "GET work-items/:id/relations"];
 
@@ -193,4 +205,78 @@ test.each([
   plane.deleteItem(item);
   app.onNextWait(setClock);
   expect(await pollTwice()).toEqual(["ONB-1 removed"]);
+});
+
+async function createTwoProjects() {
+  const app = await createTestApp();
+  const { plane } = app;
+  const project = app.addProject();
+  const other = app.addProject("Second", "SEC");
+  const item = plane.addItem(project, { name: "Guide" });
+  const blocker = plane.addItem(other, { name: "First" });
+  plane.relate(item, blocker);
+  await app.runFirstPoll(MINUTE);
+  return { app, plane, project, other, item, blocker };
+}
+
+test("a deleted project causes one event, its items none, and other projects are still observed", async () => {
+  const { app, plane, other, item } = await createTwoProjects();
+  plane.deleteProject(other);
+  await app.deliverWebhooks();
+  for (let i = 0; i < 3; i += 1) {
+    await app.pollUntilIdle();
+    app.advance(5 * MINUTE);
+  }
+  plane.editItem(item, { name: "Manual" });
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["SEC project_deleted", "ONB-1 renamed"]);
+});
+
+test("a project that the key cannot read causes no events; once it is readable again, the changes do", async () => {
+  const { app, plane, other, item, blocker } = await createTwoProjects();
+  const body = '{"detail":"You do not have permission to perform this action."}';
+  // The list of projects still has the row; its items are refused. A webhook asks for a read in the meantime.
+  const undo = plane.faults.add({ path: `projects/${other.id}/` }, { kind: "status", status: 403, body });
+  plane.editItem(blocker, { name: "Renamed", assignees: [app.human] });
+  plane.editItem(item, { name: "Manual" });
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["ONB-1 renamed"]);
+  undo();
+  await app.pollUntilIdle();
+  expect(app.takeEvents()).toEqual(["SEC-1 assigned ada", "SEC-1 renamed"]);
+});
+
+test("another workspace with the same store starts with a baseline: its existing items cause no notifications", async () => {
+  const { app, plane } = await createTwoProjects();
+  app.advance(60 * MINUTE);
+  const other = plane.addWorkspace({ slug: "other", owner: app.human });
+  const api = (path: string, json: object) => callPlane(plane.url, app.apiKey, "POST", `/other/${path}`, json);
+  const project = await api("projects/", { name: "Theirs", identifier: "THE" });
+  await api(`projects/${project.id}/work-items/`, { name: "Old" });
+  if (app.settings.plane) app.settings.plane.workspace = other.slug;
+  await app.restart();
+  app.advance(MINUTE);
+  await app.pollUntilIdle();
+  expect(app.takeEvents()).toEqual([]);
+  await api(`projects/${project.id}/work-items/`, { name: "New" });
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["THE-2 created"]);
+});
+
+test("a project is completed once when its last open item is closed, and again after new work", async () => {
+  const { app, plane, project, item } = await createTwoProjects();
+  const next = plane.addItem(project, { name: "Next" });
+  await app.poll();
+  plane.editItem(item, { state: "Done" });
+  await app.poll();
+  plane.editItem(next, { state: "Cancelled" });
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["ONB-2 created", "ONB-1 completed", "ONB-2 cancelled", "ONB project_completed"]);
+  plane.editItem(item, { description_html: "<p>Still done</p>" });
+  await app.poll();
+  const more = plane.addItem(project, { name: "More" });
+  await app.poll();
+  plane.deleteItem(more);
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["ONB-3 created", "ONB-3 removed", "ONB project_completed"]);
 });

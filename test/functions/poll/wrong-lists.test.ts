@@ -3,7 +3,7 @@ import { z } from "zod";
 import { readPlaneHealth } from "../../../shared/notices/notices.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
-import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
+import { findRecordedResponse } from "../../support/plane-replay-server.ts";
 
 type Page = z.infer<typeof pageSchema>;
 type Answer = { status?: number; body: unknown };
@@ -17,21 +17,12 @@ const PROJECT = /\/projects\/[0-9a-f-]{36}\//;
 const COUNT = 30;
 const FULL = process.env["FULL"] === "1";
 
-/** An answer of a real Plane. */
-function readRecorded(file: string, name: string): Answer {
-  const found = readRecordedExchanges()
-    .get(`${file}.json`)
-    ?.find((exchange) => exchange.name === name);
-  if (!found) throw new Error(`${file} has no ${name}`);
-  return found.response;
-}
-
 const cutTo = (page: Page, count: number, total = count): Answer => ({
   body: { ...page, results: page.results.slice(0, count), total_count: total, next_page_results: false },
 });
 const recorded = (path: RegExp, file: string, name: string): WrongAnswer => ({
   path,
-  change: () => readRecorded(file, name),
+  change: () => findRecordedResponse(file, name),
 });
 
 const WRONG_ANSWERS: Record<string, WrongAnswer> = {
@@ -46,7 +37,7 @@ const WRONG_ANSWERS: Record<string, WrongAnswer> = {
   "[] as the list of projects": { path: PROJECTS, change: () => ({ body: [] }) },
   "an empty list, and 404 for its items and the project": {
     path: /\/projects\/[0-9a-f-]{36}\/($|work-items\/)/,
-    change: (page) => (page.total_count > 0 ? cutTo(page, 0) : readRecorded("work-items", "work_item_unknown")),
+    change: (page) => (page.total_count > 0 ? cutTo(page, 0) : findRecordedResponse("work-items", "work_item_unknown")),
   },
   "a list without projects": { path: PROJECTS, change: (page) => cutTo(page, 0) },
   "the recorded projects of another workspace": recorded(PROJECTS, "projects-members", "projects_list"),

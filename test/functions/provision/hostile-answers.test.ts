@@ -68,7 +68,6 @@ test.each([
 
 /** Clears the screen, starts a line of its own, turns the reading direction and hides text. */
 const HOSTILE = "\u001b[2J\u001b]0;owned\u0007\r\n  create  forged: line\u202eesrever\u2066\u200b\u0085\u009b31m";
-const LONG = `${HOSTILE}${"x".repeat(100_000)}`;
 
 /** Everything that a terminal may interpret, other than the line feed at the end of a line. */
 const NOT_PRINTABLE = /[^\P{C}\n]|[\u2028\u2029]/u;
@@ -83,7 +82,7 @@ function expectHarmless({ out, err }: { out: string; err: string }) {
 
 test("an error message of Plane reaches the terminal as printable text", async () => {
   const setup = await createProvisionSetup();
-  const body = JSON.stringify({ error: LONG, [HOSTILE]: [HOSTILE] });
+  const body = JSON.stringify({ error: `${HOSTILE}${"x".repeat(100_000)}`, [HOSTILE]: [HOSTILE] });
   for (const path of ["/labels/", "/webhooks/"])
     setup.plane.faults.add({ method: "POST", path }, { kind: "status", status: 400, body });
   const result = await setup.provision();

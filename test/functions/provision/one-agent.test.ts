@@ -17,14 +17,14 @@ async function createTeam() {
   };
 }
 
-test("AUTH-03 one command adds an agent: account, projects, key, token, settings and its profile in OpenClaw", async () => {
+test("AUTH-03 one command adds an agent with account, projects, key, token, settings and its profile in OpenClaw; another one removes it", async () => {
   const { setup, run, readConfig, readOpenclaw } = await createTeam();
-  const { exit, err } = await run([...ADD, "--openclaw", "--about", "Weighs hearts.", "--yes"]);
-  expect([exit, err]).toEqual([0, expect.not.stringContaining("failed")]);
+  const added = await run([...ADD, "--openclaw", "--about", "Weighs hearts.", "--yes"]);
+  expect(added).toMatchObject({ exit: 0, err: expect.not.stringContaining("failed") });
   expect(readConfig().agents.at(-1)).toEqual({
     ...{ name: "Anubis", email: "anubis@javisi.local", about: "Weighs hearts.", wake: "openclaw" },
   });
-  const token = setup.files.get("data/agents/anubis/token")?.text.trim();
+  const token = setup.files.get("data/agents/anubis/token")?.text.trim() ?? "";
   expect(readOpenclaw().mcp.servers["groundcrew-anubis"].headers.Authorization).toBe(`Bearer ${token}`);
   expect(readOpenclaw().hooks.allowedAgentIds).toContain("anubis");
   expect(setup.readSecrets()).toMatchObject({
@@ -35,12 +35,8 @@ test("AUTH-03 one command adds an agent: account, projects, key, token, settings
   expect((await run([...ADD, "--json", "--yes"])).out).toContain('"changed":0');
   const again = await setup.provisionWithReport();
   expect(again.steps.filter(({ status }) => status !== "unchanged")).toEqual([]);
-});
 
-test("AUTH-03 agents remove revokes what was made and names the open tasks, which stay assigned", async () => {
-  const { setup, run, readConfig, readOpenclaw } = await createTeam();
-  await run([...ADD, "--openclaw", "--yes"]);
-  const token = setup.files.get("data/agents/anubis/token")?.text.trim() ?? "";
+  // Its removal revokes what was made, and names the open tasks, which stay assigned.
   const asked: string[] = [];
   const fetchTasks: typeof fetch = async (input, init) => {
     if (!String(input).endsWith("/agent/list_tasks")) return fetch(input, init);

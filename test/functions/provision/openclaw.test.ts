@@ -39,17 +39,10 @@ const currentSchema = z.object({
 
 const readText = (setup: ProvisionSetup, path: string) => setup.files.get(path)?.text ?? "";
 const readCurrent = (setup: ProvisionSetup, path = CURRENT) => currentSchema.parse(JSON.parse(readText(setup, path)));
-const readToken = (setup: ProvisionSetup, id: string) => readText(setup, `data/agents/${id}/token`).trim();
 
-/** Ten default agents, woken through OpenClaw. */
-async function createTeam() {
+test("AGENT-01 provision writes a closed profile for each of the ten agents, with its own tools and the files of its workspace, and its token there and nowhere else", async () => {
   const setup = await createProvisionSetup({ config: null, env: OPENCLAW });
   expect((await setup.provisionWithReport()).failed).toEqual([]);
-  return setup;
-}
-
-test("AGENT-01 provision writes a closed profile for each of the ten agents: its own tools and the files of its workspace", async () => {
-  const setup = await createTeam();
   const { mcp, agents, hooks, skills } = readCurrent(setup);
   expect(Object.keys(mcp.servers)).toEqual(TEN.map((id) => `groundcrew-${id}`));
   expect(mcp.servers["groundcrew-imhotep"]).toMatchObject({
@@ -67,17 +60,13 @@ test("AGENT-01 provision writes a closed profile for each of the ten agents: its
     });
   expect(hooks).toMatchObject({ enabled: true, allowedAgentIds: TEN });
   expect(skills.entries["plane-bridge"]?.env).toEqual({ GROUNDCREW_URL: "https://crew.example.com" });
-});
 
-test("AGENT-01 each token is in its own agent's MCP entry and nowhere else, and the files have mode 0600", async () => {
-  const setup = await createTeam();
   for (const path of FILES) expect(setup.files.get(path)?.mode, path).toBe(0o600);
   expect([...setup.files.keys()].filter((path) => path.startsWith("data/openclaw/"))).toEqual(FILES);
-  const { mcp, hooks } = readCurrent(setup);
   const secrets = setup.readSecrets();
   expect(hooks.token).toBe(secrets["OPENCLAW_HOOK_TOKEN"]);
   for (const id of TEN) {
-    const token = readToken(setup, id);
+    const token = readText(setup, `data/agents/${id}/token`).trim();
     expect(mcp.servers[`groundcrew-${id}`]?.headers.Authorization).toBe(`Bearer ${token}`);
     for (const path of [CURRENT, LIST]) expect(readText(setup, path).split(token), path).toHaveLength(2);
     expect(readText(setup, OLD)).not.toContain(token);

@@ -127,3 +127,26 @@ export const TEAM_AGENTS = [
   { name: "Imhotep", email: "imhotep@javisi.local" },
   { name: "Thot", email: "thot@javisi.local" },
 ];
+
+/** A process that crashes at its nth request or write: before it, or right after it, without reading the answer. */
+export function createCrashingWorld({ disk }: ProvisionSetup, at: number, when: "before" | "after") {
+  let actCount = 0;
+  let isCrashed = false;
+  // Everything that the killed process would still have tried fails.
+  function crash(): never {
+    isCrashed = true;
+    throw new Error("killed");
+  }
+  async function runAct<T>(run: () => Promise<T>): Promise<T> {
+    actCount += 1;
+    if (isCrashed || (actCount === at && when === "before")) crash();
+    const done = await run();
+    return actCount === at ? crash() : done;
+  }
+  const change: Partial<ProvisionEnvironment> = {
+    fetch: (input, init) => runAct(() => globalThis.fetch(input, init)),
+    disk: { read: disk.read, write: (...args) => runAct(() => disk.write(...args)) },
+    wait: async () => (isCrashed ? crash() : undefined),
+  };
+  return { change, acts: () => actCount };
+}

@@ -29,31 +29,20 @@ test("PROV-01..04, AUTH-01..03 one command provisions a working set-up in an emp
     },
     webhooks: [{ url: "https://crew.example.com/webhooks/plane", is_active: true, issue: true, module: false }],
     project: {
-      name: "Onboarding",
-      identifier: "ONB",
-      cycle_view: true,
-      module_view: true,
-      issue_views_view: false,
-      page_view: false,
-      intake_view: false,
+      ...{ name: "Onboarding", identifier: "ONB", cycle_view: true, module_view: true },
+      ...{ issue_views_view: false, page_view: false, intake_view: false },
     },
     states: [
-      "backlog Backlog",
-      "unstarted Todo",
-      "started In Progress",
-      "completed Done",
-      "cancelled Cancelled",
-      "started Blocked",
+      ...["backlog Backlog", "unstarted Todo", "started In Progress"],
+      ...["completed Done", "cancelled Cancelled", "started Blocked"],
     ],
     labels: ["agent:Concierge", "agent:Imhotep", "agent:Thot", "blocked", "code", "review"],
     inProject: [ADMIN_EMAIL, "concierge@javisi.local", "imhotep@javisi.local", "thot@javisi.local"],
   });
   // Not in Backlog, for whose tasks no agent is woken.
-  const states = setup.plane.states(setup.readNotes().samples);
-  const inState = setup.plane
-    .items(setup.readNotes().samples)
-    .map(({ state }) => states.find(({ id }) => id === state));
-  expect(inState.map((one) => one?.name)).toEqual(["Todo", "Todo", "Todo"]);
+  const { samples } = setup.readNotes();
+  const todo = setup.plane.states(samples).find(({ name }) => name === "Todo")?.id;
+  expect(setup.plane.items(samples).map(({ state }) => state)).toEqual([todo, todo, todo]);
   expect(setup.files.get("data/skill/plane-bridge/SKILL.md")?.text).toBe(
     `curl "\${GROUNDCREW_URL:-https://crew.example.com}/agent/$1"\n`,
   );
@@ -67,10 +56,8 @@ test("PROV-01..04, AUTH-01..03 one command provisions a working set-up in an emp
   const filesBefore = new Map(setup.files);
   setup.plane.ledger.clear();
   expect(await setup.provisionWithReport()).toMatchObject({ exit: 0, changed: 0, failed: [] });
-  const writes = setup.plane.ledger.requests.filter(
-    ({ method, path }) => method !== "GET" && !path.startsWith("/auth/"),
-  );
-  expect(writes).toEqual([]);
+  const requests = setup.plane.ledger.requests.filter(({ path }) => !path.startsWith("/auth/"));
+  expect(requests.filter(({ method }) => method !== "GET")).toEqual([]);
   expect(setup.files).toEqual(filesBefore);
   expect(await readProvisionedState(setup)).toEqual(state);
 });
@@ -97,8 +84,7 @@ test("provision without --yes asks for confirmation at a terminal, and does noth
   expect(setup.files.has(SECRETS_PATH)).toBe(false);
   expect((await setup.provision([], { confirm: answer(false) })).exit).toBe(1);
   expect(setup.files.has(SECRETS_PATH)).toBe(false);
-  const keep = "--keep-sample-project";
-  expect((await setup.provision([keep], { confirm: answer(true) })).exit).toBe(0);
+  expect((await setup.provision(["--keep-sample-project"], { confirm: answer(true) })).exit).toBe(0);
   expect(questions).toHaveLength(2);
   expect((await setup.provision([], { confirm: answer(false) })).exit).toBe(0);
   expect(questions).toHaveLength(2);
@@ -126,16 +112,11 @@ test("the runtime accepts the settings that provision writes, including the ten 
 
 const TOKEN = "1000:secret-of-the-bot";
 
-async function createBotSetup(env: Record<string, string> = {}) {
-  const telegram = createTelegramSimulator({ clock: Date.now, token: TOKEN, chats: [] });
-  const TELEGRAM_API_ROOT = await telegram.start();
-  onTestFinished(() => telegram.stop());
-  const setup = await createProvisionSetup({ env: { TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_API_ROOT, ...env } });
-  return { setup, telegram };
-}
-
 test("provision sets Telegram's webhook and commands once, and again only when a setting changes", async () => {
-  const { setup } = await createBotSetup();
+  const telegram = createTelegramSimulator({ clock: Date.now, token: TOKEN, chats: [] });
+  onTestFinished(() => telegram.stop());
+  const TELEGRAM_API_ROOT = await telegram.start();
+  const setup = await createProvisionSetup({ env: { TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_API_ROOT } });
   const { failed, detail, steps } = await setup.provisionWithReport();
   expect(failed).toEqual([]);
   expect(detail("telegram")?.split(", ").sort()).toEqual([
@@ -146,11 +127,8 @@ test("provision sets Telegram's webhook and commands once, and again only when a
   ]);
   expect(steps.find(({ name }) => name === "telegram")?.status).toBe("changed");
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
-  expect(
-    await setup.provisionWithReport(["--yes"], {
-      env: { ...setup.env, TELEGRAM_WEBHOOK_SECRET: "another-secret-of-ours" },
-    }),
-  ).toMatchObject({ changed: 1 });
+  const env = { ...setup.env, TELEGRAM_WEBHOOK_SECRET: "another-secret-of-ours" };
+  expect(await setup.provisionWithReport(["--yes"], { env })).toMatchObject({ changed: 1 });
 });
 
 test("provision repeats a read that got no answer, but not a write", async () => {

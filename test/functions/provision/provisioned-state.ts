@@ -1,27 +1,19 @@
 import { z } from "zod";
-import { noMetrics } from "../../../shared/metrics.ts";
 import {
   accountsApi,
   apiTokensApi,
-  authApi,
-  createPlaneSession,
   webhooksApi,
   workspaceInvitationsApi,
   workspaceMembersApi,
 } from "../../../shared/plane/app/session.ts";
+import { signInToPlane } from "../../support/plane-api.ts";
 import { ADMIN_EMAIL, type ProvisionSetup } from "./provision-setup.ts";
 
 const params = { workspace: "javisi" };
 
 /** A session of this account, with the password that provision stored. */
-export async function createSignedInSession(setup: ProvisionSetup, email: string) {
-  const session = createPlaneSession({ url: setup.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
-  const { csrf_token } = (await session.call(authApi.csrf)).data;
-  const password: string = setup.readNotes().accounts[email]?.password ?? setup.env["PLANE_ADMIN_PASSWORD"];
-  const form = { email, password, csrfmiddlewaretoken: csrf_token };
-  const { refused } = (await session.call(authApi.signIn, { form })).data;
-  if (refused) throw new Error(`${email} cannot sign in: ${refused.reason}`);
-  return session;
+export function createSignedInSession({ url, readNotes, env }: ProvisionSetup, email: string) {
+  return signInToPlane(url, email, readNotes().accounts[email]?.password ?? env["PLANE_ADMIN_PASSWORD"]);
 }
 
 /**

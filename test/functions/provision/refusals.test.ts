@@ -7,7 +7,8 @@ import {
   webhooksApi,
   workspacesApi,
 } from "../../../shared/plane/app/session.ts";
-import { ADMIN_EMAIL, createProvisionSetup, NOTES_PATH, type ProvisionSetup } from "./provision-setup.ts";
+import { signInToPlane } from "../../support/plane-api.ts";
+import { ADMIN_EMAIL, createProvisionSetup, NOTES_PATH, type ProvisionSetup, SECRETS_PATH } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 
 const ADMIN_PASSWORD = "a-Strong-one-123";
@@ -16,14 +17,11 @@ const WRONG_PASSWORD = "another-Wrong-one-1";
 /** A Plane that Ada has set up herself, with a workspace of hers unless `slug` is empty. */
 async function createExistingInstance(slug = "javisi") {
   const setup = await createProvisionSetup({ env: { PLANE_ADMIN_PASSWORD: ADMIN_PASSWORD } });
-  const session = createPlaneSession({ url: setup.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
-  const post = async (endpoint: typeof authApi.signIn, more = {}) => {
-    const { csrf_token } = (await session.call(authApi.csrf)).data;
-    const form = { email: ADMIN_EMAIL, password: ADMIN_PASSWORD, csrfmiddlewaretoken: csrf_token, ...more };
-    expect((await session.call(endpoint, { form })).data.refused).toBeUndefined();
-  };
-  await post(instanceAdminApi.signUp, { first_name: "Ada" });
-  await post(authApi.signIn);
+  const god = createPlaneSession({ url: setup.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
+  const { csrf_token } = (await god.call(authApi.csrf)).data;
+  const account = { email: ADMIN_EMAIL, password: ADMIN_PASSWORD, first_name: "Ada" };
+  await god.call(instanceAdminApi.signUp, { form: { ...account, csrfmiddlewaretoken: csrf_token } });
+  const session = await signInToPlane(setup.url, ADMIN_EMAIL, ADMIN_PASSWORD);
   if (slug)
     await session.call(workspacesApi.create, { json: { name: "Existing workspace", slug, organization_size: "2-10" } });
   return { setup, session };
@@ -142,4 +140,64 @@ test("provision adds only its own objects to a workspace that others use, and ch
   expect(setup.plane.labels(theirs)).toEqual([label]);
   expect(setup.plane.states(theirs)).toHaveLength(5);
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+});
+
+test("provision exits with 78 for missing or invalid settings, and lists all of them", async () => {
+  const setup = await createProvisionSetup();
+  const env = { PLANE_ADMIN_EMIAL: "ada@example.test", PLANE_URL: "plane" };
+  const { exit, err, out } = await setup.provision(["--yes", "--json"], { env });
+  expect(exit).toBe(78);
+  expect(JSON.parse(out)).toEqual({ steps: [], changed: 0, error: { code: "settings", message: err.trim() } });
+  for (const name of ["PLANE_URL", "PLANE_WORKSPACE", "PLANE_ADMIN_EMAIL"]) expect(err).toContain(`  ${name}\n`);
+  expect(err).toContain("did you mean PLANE_ADMIN_EMAIL?");
+});
+
+test.each([
+  ["PLANE_ADMIN_PASSWORD", { PLANE_ADMIN_PASSWORD: "changemechangeme" }],
+  ["AGENT_TOKEN_THOT", { AGENT_TOKEN_THOT: "changemechangeme" }],
+])("provision exits with 78 when %s is a placeholder (%j), and calls nothing", async (name, given) => {
+  const setup = await createProvisionSetup();
+  setup.files.set("password", { text: "changemechangeme\n", mode: 0o600 });
+  const { exit, err } = await setup.provision(["--yes"], { env: { ...setup.env, ...given } });
+  expect(exit).toBe(78);
+  expect(err).toMatch(
+    new RegExp(`  ${name}\n    given:  a placeholder or a pattern.*\n    wanted: .*openssl rand -hex 32`),
+  );
+  expect(err).not.toContain("changeme");
+  expect(setup.plane.ledger.requests).toEqual([]);
+});
+
+test.each([NOTES_PATH, SECRETS_PATH])("%s is not overwritten when it cannot be parsed", async (path) => {
+  const setup = await createProvisionSetup();
+  setup.files.set(path, { text: "{ half", mode: 0o600 });
+  expect((await setup.provision()).exit).toBe(78);
+  expect(setup.files.get(path)?.text).toBe("{ half");
+});
+
+const toAgents = (...agents: [name: string, email: string][]) => ({
+  agents: agents.map(([name, email]) => ({ name, email })),
+});
+const THOT = "thot@javisi.local";
+const BIDI = { provision: { workspace: "a\u202eb" } };
+const SECRET_URL = "https://ada:marked/1@plane.example.com";
+
+test.each<[string, string | object, Record<string, string>, string]>([
+  ["an agent called ../x", toAgents(["../x", THOT]), {}, "agents[0].name"],
+  ["two agents with one address", toAgents(["Thot", THOT], ["R2D2", "THOT@javisi.local"]), {}, "agents[1].email"],
+  ["a workspace named like a domain", { provision: { workspace: "javisi.org" } }, {}, "provision.workspace"],
+  ["a workspace's name with a bidirectional control character", BIDI, {}, "provision.workspace"],
+  ["a password that contains a slash in Plane's address", {}, { PLANE_URL: SECRET_URL }, "PLANE_URL"],
+  ["escape sequences in a name", '{"\\u001b[2J\\nNothing":\n 1}', {}, "[2J Nothing (line 2, column 2)"],
+  ["an agent, with its place", '{ "agents": [\n{ "name": "../../x" }] }', {}, "agents[0].name (line 2, column 11)"],
+])("provision exits with 78 for %s, without requests or writes", async (_, config, env, message) => {
+  const setup = await createProvisionSetup({ config: {}, env });
+  const text = typeof config === "string" ? config : JSON.stringify(config);
+  setup.files.set("groundcrew.json", { text, mode: 0o600 });
+  const { exit, err, out } = await setup.provision();
+  expect({ exit, out }).toEqual({ exit: 78, out: "" });
+  expect(err).toMatch(/^Nothing was provisioned: \d+ settings? (?:is|are) invalid\.\n/);
+  expect(err).toContain(message);
+  expect(err).not.toMatch(/marked|[^\P{Cc}\n]|[\u202a-\u202e]/u);
+  expect([...setup.files.keys()]).toEqual(["groundcrew.json"]);
+  expect(setup.plane.ledger.requests).toEqual([]);
 });

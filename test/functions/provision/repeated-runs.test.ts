@@ -1,9 +1,12 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { sha256Hex } from "../../../shared/hashing.ts";
 import { apiTokensApi, webhooksApi, workspaceMembersApi } from "../../../shared/plane/app/session.ts";
 import { noContentSchema } from "../../../shared/plane/endpoint.ts";
+import { createSeededRandom } from "../../../simulators/seeded-random.ts";
 import { callPlane } from "../../support/plane-api.ts";
 import {
   ADMIN_EMAIL,
+  createCrashingWorld,
   createProvisioned,
   createProvisionSetup,
   type ProvisionSetup,
@@ -164,3 +167,146 @@ test("a sample project that somebody has changed is kept, and the failed step sa
   expect(listProjects(setup).sort()).toEqual(["JAVIS", "ONB"]);
   expect(await readAdminTokens(setup)).toEqual([]);
 });
+
+/** The smallest team with every kind of step. */
+const human = { email: "grace@example.test", name: "Grace" };
+const config = { agents: TEAM_AGENTS.slice(0, 2), provision: { human } };
+const OPTIONS = ["--yes", "--remove-sample-project"];
+const ARGS = [...OPTIONS, "--json"];
+
+async function countActsOfRun() {
+  const setup = await createProvisionSetup({ config });
+  const undisturbed = createCrashingWorld(setup, Number.POSITIVE_INFINITY, "before");
+  expect((await setup.provision(ARGS, undisturbed.change)).exit).toBe(0);
+  return { acts: undisturbed.acts(), end: await readProvisionedState(setup) };
+}
+
+const { FULL } = process.env;
+vi.setConfig({ testTimeout: 900_000 });
+test.each(["before", "after"] as const)("a run killed %s an act and repeated ends as if undisturbed", async (when) => {
+  const { acts, end } = await countActsOfRun();
+  expect(acts).toBeGreaterThan(80);
+  const stride = FULL ? 1 : 41;
+  for (let at = when === "before" ? 1 : 9; at <= acts; at += stride) {
+    const setup = await createProvisionSetup({ config });
+    await setup.provision(ARGS, createCrashingWorld(setup, at, when).change);
+    const again = await setup.provisionWithReport(OPTIONS);
+    expect(again.failed, `killed ${when} act ${at}`).toEqual([]);
+    expect(await readProvisionedState(setup), `killed ${when} act ${at}`).toEqual(end);
+    expect((await setup.provisionWithReport(OPTIONS)).changed, `killed ${when} act ${at}`).toBe(0);
+    await setup.plane.stop();
+  }
+});
+
+/**
+ * A fetch that loses, truncates, refuses or replaces about one answer in ten. In half of these cases Plane still
+ * carried out the request.
+ */
+function createUnreliableFetch(random: () => number): typeof globalThis.fetch {
+  return async (input, init) => {
+    const draw = random();
+    if (draw < 0.02) return new Response("<html>bad gateway</html>", { status: 502 });
+    if (draw < 0.03) return new Response("<html>wait</html>", { status: 200 });
+    if (draw < 0.05) return new Response('{"detail":"throttled"}', { status: 429, headers: { "retry-after": "7" } });
+    const answer = await globalThis.fetch(input, init);
+    if (draw < 0.07) throw new TypeError("fetch failed", { cause: new Error("reset") });
+    if (draw < 0.08) return new Response('{"error":"Something went wrong please try again later"}', { status: 500 });
+    if (draw < 0.09 && answer.status === 200) return new Response((await answer.text()).slice(0, -7));
+    return answer;
+  };
+}
+
+async function provisionUntilDone(setup: ProvisionSetup, args: string[], fetch: typeof globalThis.fetch) {
+  for (let nth = 1; (await setup.provisionWithReport(["--yes", ...args], { fetch })).exit !== 0; nth += 1)
+    expect(nth, args.join(" ")).toBeLessThan(40);
+}
+
+test.each(FULL ? [103, 107, 108] : [103])("on a bad network (seed %i) repeated runs end the same", async (seed) => {
+  const [reference, setup] = [await createProvisionSetup({ config }), await createProvisionSetup({ config })];
+  await reference.provision();
+  const end = await readProvisionedState(reference);
+  const fetch = createUnreliableFetch(createSeededRandom(seed));
+  await provisionUntilDone(setup, [], fetch);
+  expect(await readProvisionedState(setup)).toEqual(end);
+  await provisionUntilDone(setup, ["--rotate", "all"], fetch);
+  await provisionUntilDone(setup, ["--retire"], fetch);
+  expect(await readProvisionedState(setup)).toEqual(end);
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
+});
+
+const toList = (value: string | string[] | undefined) => [value ?? []].flat();
+
+async function isKeyAccepted(setup: ProvisionSetup, key: string): Promise<boolean> {
+  return (await fetch(`${setup.url}/api/v1/users/me/`, { headers: { "x-api-key": key } })).ok;
+}
+
+test("AUTH-04 one command rotates an agent's API key and bridge token; the old ones stay valid until --retire", async () => {
+  const setup = await createProvisioned();
+  const file = "data/agents/imhotep/token";
+  const before = {
+    key: toList(setup.readSecrets()["PLANE_API_KEY_IMHOTEP"])[0] ?? "",
+    token: setup.files.get(file)?.text.trim(),
+  };
+  const { exit, steps } = await setup.provisionWithReport(["--yes", "--rotate", "imhotep"]);
+  expect(exit).toBe(0);
+  expect(steps.filter(({ status }) => status === "changed")).toHaveLength(2);
+
+  const keys = toList(setup.readSecrets()["PLANE_API_KEY_IMHOTEP"]);
+  expect(keys).toHaveLength(2);
+  expect(keys[1]).toBe(before.key);
+  expect(await Promise.all(keys.map((key) => isKeyAccepted(setup, key)))).toEqual([true, true]);
+  const token = setup.files.get(file)?.text.trim() ?? "";
+  expect(token).not.toBe(before.token);
+  const hashes = await Promise.all([token, before.token ?? ""].map(async (one) => `sha256:${await sha256Hex(one)}`));
+  expect(setup.readSecrets()["AGENT_TOKEN_IMHOTEP"]).toEqual(hashes);
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+
+  expect(await setup.provisionWithReport(["--yes", "--retire"])).toMatchObject({ exit: 0, changed: 2 });
+  expect(setup.readSecrets()["PLANE_API_KEY_IMHOTEP"]).toBe(keys[0]);
+  expect(setup.readSecrets()["AGENT_TOKEN_IMHOTEP"]).toBe(hashes[0]);
+  expect(await Promise.all(keys.map((key) => isKeyAccepted(setup, key)))).toEqual([true, false]);
+  expect(await setup.provisionWithReport(["--yes", "--retire"])).toMatchObject({ changed: 0 });
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+});
+
+test("--rotate all rotates every API key, every bridge token and the webhook's secret", async () => {
+  const setup = await createProvisioned();
+  const { failed, changed } = await setup.provisionWithReport(["--yes", "--rotate", "all"]);
+  expect({ failed, changed }).toEqual({ failed: [], changed: 8 });
+  for (const [name, value] of Object.entries(setup.readSecrets()))
+    expect([name, toList(value).length]).toEqual([name, name === "ADMIN_TOKEN" ? 1 : 2]);
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
+  await setup.provision(["--yes", "--retire"]);
+  for (const labels of Object.values((await readProvisionedState(setup)).tokens))
+    expect(new Set(labels).size).toBe(labels.length);
+});
+
+test("an interrupted rotation leaves a valid API key and bridge token, and the next one completes", async () => {
+  let isComplete = false;
+  let interruptions = 0;
+  for (let at = 1; !isComplete; at += process.env["FULL"] ? 1 : 9) {
+    const setup = await createProvisioned();
+    const { change } = createCrashingWorld(setup, at + 1, "before");
+    isComplete = (await setup.provision(["--yes", "--rotate", "thot"], change)).exit === 0;
+    if (!isComplete) interruptions += 1;
+    const check = async () => {
+      const [key = ""] = toList(setup.readSecrets()["PLANE_API_KEY_THOT"]);
+      const hash = `sha256:${await sha256Hex(setup.files.get("data/agents/thot/token")?.text.trim() ?? "")}`;
+      return {
+        works: await isKeyAccepted(setup, key),
+        known: toList(setup.readSecrets()["AGENT_TOKEN_THOT"]).includes(hash),
+      };
+    };
+    expect(await check(), `interrupted after ${at}`).toEqual({ works: true, known: true });
+    const again = await setup.provisionWithReport(["--yes", "--rotate", "thot"]);
+    expect(again.failed, `interrupted after ${at}`).toEqual([]);
+    expect((await setup.provisionWithReport(["--yes", "--retire"])).failed).toEqual([]);
+    expect(await check()).toEqual({ works: true, known: true });
+    expect((await readProvisionedState(setup)).tokens["thot@javisi.local"], `interrupted after ${at}`).toEqual([
+      "groundcrew Thot",
+    ]);
+    expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+    await setup.plane.stop();
+  }
+  expect(interruptions).toBeGreaterThan(1);
+}, 120_000);

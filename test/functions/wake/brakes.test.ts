@@ -3,7 +3,7 @@ import { noticesTick } from "../../../functions/notices.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
 import { refreshPeople } from "../../../shared/sync/projects.ts";
 import { toBridgeToken } from "../../support/http-test-app.ts";
-import { createRemarkSetup } from "./remark-setup.ts";
+import { createRemarkSetup, DONE } from "./remark-setup.ts";
 
 /** The setup of remarks, with the admin's part of the API. */
 async function createBrakesSetup(options: Parameters<typeof createRemarkSetup>[0] = {}) {
@@ -52,14 +52,12 @@ test("AGENT-02 an agent that babbles is stopped by its limit of comments, and a 
 });
 
 test("AGENT-02 calls and costs have limits, of all agents or of one; what ends a task stays possible above the cost", async () => {
-  const { app, call, start, write, listRequests } = await createBrakesSetup({
-    config: { limits: { calls: 8, cost: 5 } },
-  });
+  const options = { config: { limits: { calls: 8, cost: 5 } } };
+  const { app, call, start, write, listRequests } = await createBrakesSetup(options);
   await start();
   await call("Imhotep", "report", { task: "ONB-1", cost: 5 });
   expect(JSON.stringify((await write("x")).json)).toContain("5 cost in an hour");
-  const done = { task: "ONB-1", status: "done", text: "It is done.", confidence: 0.9 };
-  await call("Imhotep", "update_task_status", done);
+  await call("Imhotep", "update_task_status", DONE);
   for (let i = 0; i < 9; i++) await app.callTool("Thot", "list_my_tasks");
   const { json } = await app.callTool("Thot", "list_my_tasks");
   expect(JSON.stringify(json)).toContain("8 calls in an hour (limits.calls)");

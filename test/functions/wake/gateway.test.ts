@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { usageTick } from "../../../functions/usage.ts";
 import { renderTrustedWake } from "../../../functions/wake/deliver-wake.ts";
+import { gatewaysTick } from "../../../functions/wake/gateway-tick.ts";
 import type { GatewayMapping } from "../../../simulators/openclaw/answer-hook.ts";
 import { answerQuestion } from "../../support/answer-request.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
+import { createWorkingSetup, type RemarkSetup } from "./remark-setup.ts";
 import { createWakeSetup } from "./wake-setup.ts";
 
 const VERSIONS = ["2026.9.6", "2026.2.26"] as const;
@@ -19,10 +22,9 @@ const exchangeSchema = z.looseObject({
 const OTHER_CONFIGURATIONS =
   /^(agent not in allowedAgentIds|legacy |sessionKey allowed|sessionKey prefix|channel last|no model)/;
 
-const recordingsUrl = new URL("../../fixtures/openclaw-contract/recordings.json", import.meta.url);
 const recordings = z
   .array(z.unknown())
-  .parse(JSON.parse(readFileSync(recordingsUrl, "utf8")))
+  .parse(JSON.parse(readFileSync("test/fixtures/openclaw-contract/recordings.json", "utf8")))
   .flatMap((one) => exchangeSchema.safeParse(one).data ?? [])
   .filter(({ name, request }) => request.path.startsWith("/hooks/") && !OTHER_CONFIGURATIONS.test(name));
 
@@ -69,21 +71,19 @@ async function createTasksSetup(
   options: Parameters<typeof createWakeSetup>[3] = {},
 ) {
   const setup = await createWakeSetup(version, {}, undefined, options);
-  const { app, gateway, advanceSeconds } = setup;
   return {
     ...setup,
-    getMessage: (agent: string) => gateway.runs.findLast((run) => run.agent === agent)?.message ?? "",
+    getMessage: (agent: string) => setup.gateway.runs.findLast((run) => run.agent === agent)?.message ?? "",
     async addTask(name: string, to = "Imhotep") {
-      const item = app.addTask(name, to);
-      await app.deliverWebhooks();
-      await advanceSeconds(10);
+      const item = setup.app.addTask(name, to);
+      await setup.deliverAndWait();
       return item;
     },
   };
 }
 
 test("OPENCLAW-13: the run that a wake started is on the agent card and in the task's details, until the agent reports its session", async () => {
-  const { app, gateway, call, addTask, advanceSeconds } = await createTasksSetup("2026.9.6");
+  const { app, gateway, call, addTask, advanceSeconds, deliverAndWait } = await createTasksSetup("2026.9.6");
   const item = await addTask("Write it down");
   const run = `openclaw-run-${gateway.runs[0]?.runId}`;
   const expectSession = async (session: string) => {
@@ -98,8 +98,7 @@ test("OPENCLAW-13: the run that a wake started is on the agent card and in the t
   const session = "openclaw-session-0b0e6a0e-9a52-4c39-9d8e-3f3c5a1f7c11";
   await call("Imhotep", "report", { task: "ONB-1", session });
   app.plane.addComment(item, "<p>Mind the gap</p>", { by: app.human });
-  await app.deliverWebhooks();
-  await advanceSeconds(130);
+  await deliverAndWait(130);
   expect(gateway.runs).toHaveLength(2);
   await expectSession(session);
 });
@@ -190,4 +189,96 @@ test("an agent whose name has a space is woken by the id that OpenClaw gives it,
   const usage = { totalTokens: 100, totalCost: 1, firstActivity: app.time.now, lastActivity: app.time.now };
   const { json } = await app.call("/api/usage", { sessions: [{ agentId: "zoe-marie", sessionId: "1", usage }] });
   expect(json).toEqual({ sessions: 1 });
+});
+
+/** Runs the tick as often as a host does in this time. */
+async function watch(setup: RemarkSetup, seconds: number) {
+  for (let passed = 0; passed < seconds; passed += 10) {
+    await gatewaysTick.run(setup.app.deps);
+    await setup.advanceSeconds(10);
+  }
+}
+
+const INTERRUPTED = [{ agent: "imhotep", message: expect.stringContaining("ONB-1: Your run was interrupted") }];
+
+test("an agent whose gateway ended during its run is woken within 60 s of the gateway's return, once, and goes on", async () => {
+  const setup = await createWorkingSetup();
+  await watch(setup, 30);
+  await setup.gateway.stop();
+  await watch(setup, 120);
+  expect(setup.takeWakes()).toEqual([]);
+  await setup.gateway.start();
+  await watch(setup, 50);
+  expect(setup.takeWakes()).toEqual(INTERRUPTED);
+  await setup.call("Imhotep", "claim_task", { task: "ONB-1" });
+  await watch(setup, 300);
+  expect(setup.takeWakes(), "it works").toEqual([]);
+});
+
+test("an agent is woken neither while its gateway drains, which has its run still, nor while it only listens, and within 60 s of when it has started", async () => {
+  const setup = await createWorkingSetup();
+  const { gateway } = setup;
+  gateway.enterPhase("draining");
+  await watch(setup, 60);
+  gateway.enterPhase("started");
+  await watch(setup, 60);
+  expect(setup.takeWakes()).toEqual([]);
+  await gateway.stop();
+  await watch(setup, 40);
+  gateway.enterPhase("starting");
+  await gateway.start();
+  await watch(setup, 200);
+  expect(setup.takeWakes()).toEqual([]);
+  gateway.enterPhase("started");
+  await watch(setup, 50);
+  expect(setup.takeWakes()).toEqual(INTERRUPTED);
+});
+
+test("AGENT-03 while agents work the gateway's own figures are read, and count for the task of that time", async () => {
+  const setup = await createWorkingSetup();
+  const { app } = setup;
+  const from = app.time.now;
+  await setup.advanceSeconds(300);
+  // The ledger of OpenClaw 2026.9.6, with a run that ended before Groundcrew looked for the first time.
+  const run = { runtime: "subagent", status: "succeeded", createdAt: 1_000, startedAt: 2_000, endedAt: 5_000 };
+  const tasks: (typeof run)[] = [run];
+  const observed: unknown[] = [];
+  let reads = 0;
+  const read = async (answer?: unknown) => {
+    const counts = await usageTick.run({
+      ...app.deps,
+      metrics: { ...app.deps.metrics, observe: (name, seconds, labels) => void observed.push([name, seconds, labels]) },
+      askOpenclaw: async (question) => {
+        if (question === "tasks") return { tasks };
+        reads += 1;
+        return answer;
+      },
+    });
+    return counts?.["sessions"];
+  };
+  const session = { key: "agent:imhotep:cron:1", agentId: "imhotep", sessionId: "1", modelProvider: "fake" };
+  const usage = {
+    ...{ input: 39_000, output: 1_000, totalTokens: 40_000, totalCost: 0.5, missingCostEntries: 0 },
+    ...{ firstActivity: from, lastActivity: app.time.now, sessionFile: "sqlite:imhotep:1" },
+  };
+  expect(await read(), "no answer").toBe(0);
+  expect(await read({ sessions: [{ ...session, usage: null }] }), "not ready").toBe(0);
+  expect(await read({ sessions: [{ ...session, usage }] })).toBe(1);
+  tasks.push({ ...run, endedAt: 12_000 }, { ...run, status: "timed_out", endedAt: 32_000 });
+  tasks.push({ ...run, runtime: "cron", endedAt: 40_000 });
+  expect(await read({ sessions: [{ ...session, usage }] })).toBe(0);
+  const name = "groundcrew_spawned_run_duration_seconds";
+  expect(observed).toEqual([
+    [name, 10, { outcome: "ok" }],
+    [name, 30, { outcome: "failed" }],
+  ]);
+  expect(await setup.call("Imhotep", "get_task_details", { task: "ONB-1" })).toMatchObject({ agent: { cost: 0.5 } });
+  const days = expect.arrayContaining([expect.objectContaining({ measured: 0.5, tokens: 40_000 })]);
+  const agents = expect.arrayContaining([expect.objectContaining({ name: "Imhotep", days })]);
+  expect(await app.read("/api/team")).toMatchObject({ agents });
+  // Nobody works any more: the gateway is left alone.
+  await setup.finishTask("Imhotep", "ONB-1");
+  app.advance(25 * 60_000);
+  await read();
+  expect(reads).toBe(4);
 });

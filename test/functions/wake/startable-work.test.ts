@@ -17,7 +17,8 @@ async function createTeam(...titles: string[]) {
 }
 
 test("reliability 30: an agent that finishes one task per run is woken at once for the others, once per task", async () => {
-  const { app, setStatus, finishTask, advanceSeconds, takeRuns, notices } = await createTeam("One", "Two", "Three");
+  const setup = await createTeam("One", "Two", "Three");
+  const { app, setStatus, finishTask, advanceSeconds, deliverAndWait, takeRuns, notices } = setup;
   for (const [done, others] of [
     ["ONB-1", "imhotep: ONB-2 ONB-3"],
     ["ONB-2", "imhotep: ONB-3"],
@@ -31,8 +32,7 @@ test("reliability 30: an agent that finishes one task per run is woken at once f
   await setStatus("ONB-3", "in_progress");
   await advanceSeconds(60);
   app.addTask("Four", "Imhotep");
-  await app.deliverWebhooks();
-  await advanceSeconds(10);
+  await deliverAndWait();
   await finishTask("Imhotep", "ONB-3");
   await advanceSeconds(20);
   expect(takeRuns()).toEqual(["imhotep: ONB-4"]);
@@ -57,11 +57,10 @@ test("an agent that gives back a task, or waits for an answer about it, is woken
 });
 
 test("a task that goes back to the backlog and returns does not wake its agent a second time", async () => {
-  const { app, advanceSeconds, takeRuns } = await createTeam("One");
+  const { app, deliverAndWait, takeRuns } = await createTeam("One");
   for (const state of ["Backlog", "Todo"]) {
     app.plane.editItem(app.plane.items(app.onb)[0] ?? "", { state }, { by: app.human });
-    await app.deliverWebhooks();
-    await advanceSeconds(10);
+    await deliverAndWait();
   }
   expect(takeRuns()).toEqual([]);
 });
@@ -78,19 +77,18 @@ test.each([
   ["is woken again when its claim expires", false, ["imhotep: ONB-1"]],
   ["is woken neither to start nor to stop it when it has to wait for another task by then", true, []],
 ])("an agent whose run ended within a task %s", async (_, isBlocked, runs) => {
-  const { app, setStatus, advanceSeconds, takeRuns } = await createTeam("One");
+  const { app, setStatus, advanceSeconds, takeRuns, pollAndWait } = await createTeam("One");
   await setStatus("ONB-1", "in_progress");
   const [one] = app.plane.items(app.onb);
   if (one && isBlocked) app.plane.relate(one, app.addTask("First"));
-  await app.poll();
-  await advanceSeconds(16 * MINUTE);
+  await pollAndWait(16 * MINUTE);
   await claimsTick.run(app.deps);
   await advanceSeconds(20);
   expect(takeRuns()).toEqual(runs);
 });
 
 test("reliability 30: an agent that takes a task and gives it back again and again is woken three times, then a person is notified once", async () => {
-  const { app, setStatus, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  const { setStatus, takeRuns, notices, pollAndWait } = await createTeam("One");
   let wakeCount = 1;
   for (let minute = 0; minute < 3 * 60; minute += 5) {
     const isWoken = takeRuns().length > 0;
@@ -98,8 +96,7 @@ test("reliability 30: an agent that takes a task and gives it back again and aga
     // Once more after the notice, although nobody has woken it.
     if (isWoken || minute === 0 || minute === 120)
       for (const status of ["in_progress", "todo"]) await setStatus("ONB-1", status);
-    await app.poll();
-    await advanceSeconds(5 * MINUTE);
+    await pollAndWait(5 * MINUTE);
   }
   expect(wakeCount).toBe(3);
   expect(notices).toEqual([expect.stringMatching(/Imhotep answers wakes but finishes none of its tasks.*ONB-1/)]);
@@ -121,25 +118,23 @@ test("reliability 30: an agent that calls but claims nothing is woken again with
 });
 
 test("reliability 30: an agent that sleeps and comes back is woken again for what is left, and a second sleep is reported again", async () => {
-  const { call, app, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  const { call, app, advanceSeconds, takeRuns, notices, pollAndWait } = await createTeam("One");
   await advanceSeconds(40 * MINUTE);
   expect([takeRuns().length, notices.length]).toEqual([2, 1]);
   await pollTick.run(app.deps);
   expect((await app.store.stats()).queues.wake.pending, "nothing to check until it calls").toBe(0);
   await call("Imhotep", "list_my_tasks");
-  await app.poll();
-  await advanceSeconds(16 * MINUTE);
+  await pollAndWait(16 * MINUTE);
   expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
   await advanceSeconds(2 * HOUR);
   expect([takeRuns().length, notices.length]).toEqual([2, 2]);
 });
 
 test("new startable work wakes within 10 s while an earlier wake is unacknowledged, after a person was notified and after an outage", async () => {
-  const { app, gateway, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  const { app, gateway, advanceSeconds, deliverAndWait, takeRuns, notices } = await createTeam("One");
   const addNext = async (title: string) => {
     app.addTask(title, "Imhotep");
-    await app.deliverWebhooks();
-    await advanceSeconds(10);
+    await deliverAndWait();
     return takeRuns();
   };
   await advanceSeconds(20);

@@ -1,22 +1,9 @@
 import { expect, test } from "vitest";
 import { claimsTick } from "../../../functions/work.ts";
-import { createRemarkSetup, getRefusal, type RemarkSetup } from "./remark-setup.ts";
-
-const start = (setup: RemarkSetup) =>
-  setup.call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
-
-/** Works on the task, of which Plane's webhooks arrive. */
-async function createStartedSetup(options: Parameters<typeof createRemarkSetup>[0] = {}) {
-  const setup = await createRemarkSetup(options);
-  await start(setup);
-  await setup.work();
-  const refuse = async (tool: string, input: object = {}) =>
-    (await getRefusal(setup, "Imhotep", tool, { task: "ONB-1", ...input })).error;
-  return { ...setup, refuse };
-}
+import { createRemarkSetup, createWorkingSetup, type RemarkSetup } from "./remark-setup.ts";
 
 test("the comment stop revokes the claim, refuses the agent's next call and wakes it as stopped, once", async () => {
-  const setup = await createStartedSetup();
+  const setup = await createWorkingSetup();
   const { app, task, refuse } = setup;
   await setup.comment("<p> Arrête.</p>");
   const message = expect.stringContaining("ONB-1 was stopped by ada");
@@ -50,7 +37,7 @@ test.each<[string, (setup: RemarkSetup) => Promise<unknown>]>([
     },
   ],
 ])("a stopped task can be started again after %s", async (_, act) => {
-  const setup = await createStartedSetup({ config: { wake_backlog: true } });
+  const setup = await createWorkingSetup({ config: { wake_backlog: true } });
   await setup.comment("<p>stop</p>");
   await setup.call("Imhotep", "list_my_tasks");
   setup.takeWakes();
@@ -61,9 +48,8 @@ test.each<[string, (setup: RemarkSetup) => Promise<unknown>]>([
 });
 
 test("an agent that has claimed a stopped task again is not told to stop it, also when the task has to wait since", async () => {
-  const setup = await createRemarkSetup();
+  const setup = await createWorkingSetup();
   const { app, task } = setup;
-  await start(setup);
   const { take } = app.store;
   // Wakes are late.
   app.store.take = async (queue, ...rest) => (queue === "wake" ? [] : take(queue, ...rest));
@@ -87,7 +73,7 @@ test("stop also ends work that has not begun: the task is not startable, and its
 });
 
 test("stop within a text, with a mention of an agent without the task, or as a choice of a question stops nobody", async () => {
-  const setup = await createStartedSetup();
+  const setup = await createWorkingSetup();
   await setup.comment("<p>Do not stop.</p>");
   await setup.comment(`<p>${setup.mention("Thot")} stop</p>`);
   await setup.call("Imhotep", "ask_human", { task: "ONB-1", text: "Go on?", choices: ["Go on", "Stop"] });
@@ -103,7 +89,7 @@ test("stop within a text, with a mention of an agent without the task, or as a c
 test.each(["cancelled", "unassigned"])(
   "a task that is %s in Plane revokes the claim and wakes the agent as stopped",
   async (change) => {
-    const setup = await createStartedSetup();
+    const setup = await createWorkingSetup();
     const { app, task } = setup;
     app.plane.editItem(task, change === "cancelled" ? { state: "Cancelled" } : { assignees: [app.human] });
     await setup.work();

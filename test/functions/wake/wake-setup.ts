@@ -89,6 +89,10 @@ export async function createWakeSetup(
     await app.poll();
     await advanceSeconds(seconds);
   }
+  async function deliverAndWait(seconds = 10) {
+    await app.deliverWebhooks();
+    await advanceSeconds(seconds);
+  }
 
   return {
     app,
@@ -97,6 +101,8 @@ export async function createWakeSetup(
     advanceSeconds,
     /** Polls, and advances time. */
     pollAndWait,
+    /** Delivers Plane's webhooks, and advances time. */
+    deliverAndWait,
     /** Adds a task of an agent, which the next poll finds, and advances time. */
     async assign(name: string, to = "Imhotep", seconds = 10) {
       const item = app.addTask(name, to);

@@ -1,10 +1,7 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { callTool, toBridgeToken } from "../../support/http-test-app.ts";
+import { startScriptedServer } from "../../support/test-server.ts";
 import { createWakeSetup } from "./wake-setup.ts";
 
 const MINUTE = 60;
@@ -25,13 +22,10 @@ test("OPENCLAW-16: an agent of OpenClaw is woken once for several tasks assigned
 });
 
 test("OPENCLAW-16: an agent that joins a task is woken for it, and the agent that has it is not woken again", async () => {
-  const { app, takeRuns, advanceSeconds } = await createWakeSetup("2026.9.6", {}, undefined, { woken: ["Thot"] });
-  const task = app.addTask("One", "Imhotep");
-  await app.poll();
-  await advanceSeconds(10);
+  const { app, takeRuns, assign, pollAndWait } = await createWakeSetup("2026.9.6", {}, undefined, { woken: ["Thot"] });
+  const task = await assign("One");
   app.plane.editItem(task, { assignees: ["Imhotep", "Thot"].map(app.getUser) }, { by: app.human });
-  await app.poll();
-  await advanceSeconds(10);
+  await pollAndWait();
   expect(takeRuns()).toEqual(["imhotep: ONB-1", "thot: ONB-1"]);
 });
 
@@ -49,22 +43,18 @@ test("OPENCLAW-16: a task that depends on another wakes no agent until it can be
 test.each(["wake:", "deliver:"])(
   "a process that ended before it settled a job of the lane %s causes no second wake",
   async (lane) => {
-    const { app, takeRuns, advanceSeconds, pollAndWait } = await createWakeSetup();
+    const { app, takeRuns, advanceSeconds, assign, deliverAndWait } = await createWakeSetup();
     const { store } = app;
     const real = store.acknowledge.bind(store);
     const lost = new Set<string>();
     // The lease of the job expires, until when its lane waits.
     store.acknowledge = async (job, how) =>
       !job.lane.startsWith(lane) || lost.has(job.id) ? real(job, how) : lost.add(job.id).has(job.id);
-    for (const name of ["One", "Two"]) {
-      app.addTask(name, "Imhotep");
-      await pollAndWait(5);
-    }
+    for (const name of ["One", "Two"]) await assign(name, "Imhotep", 5);
     await advanceSeconds(150);
     expect(takeRuns()).toEqual(["imhotep: ONB-1", "imhotep: ONB-2"]);
     app.plane.addComment(app.plane.items(app.onb)[0] ?? "", "<p>Which one?</p>", { by: app.human });
-    await app.deliverWebhooks();
-    await advanceSeconds(90);
+    await deliverAndWait(90);
     expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
   },
 );
@@ -125,22 +115,15 @@ test("reliability 18: a wake contains a title as a labelled field on one line, w
 });
 
 test("an agent with a webhook gets signed wakes, and a wake that it refuses for good is a dead letter", async () => {
-  const received: { id: unknown; signature: unknown; body: string }[] = [];
-  const server = createServer(async (request, response) => {
-    const { "webhook-id": id, "webhook-signature": signature } = request.headers;
-    received.push({ id, signature, body: await text(request) });
-    response.writeHead([503, 200][received.length - 1] ?? 410).end();
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  onTestFinished(() => void server.close());
-  const { port } = server.address() as AddressInfo;
-  const wake = { kind: "webhook", url: `http://127.0.0.1:${port}/`, secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" };
+  const { url, requests } = await startScriptedServer({ status: 503 }, { status: 200 }, { status: 410 });
+  const wake = { kind: "webhook", url, secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" };
   const { app, assign } = await createWakeSetup("2026.9.6", { Thot: { wake } });
   await assign("One", "Thot");
   // The repeat after 503 has the same id.
-  expect(received.map(({ id }) => id)).toEqual([received[0]?.id, received[0]?.id]);
-  expect(received[0]?.signature).toMatch(/^v1,/);
-  expect(JSON.parse(received[0]?.body ?? "")).toMatchObject({
+  const [first, second] = requests;
+  expect([requests.length, second?.headers["webhook-id"]]).toEqual([2, first?.headers["webhook-id"]]);
+  expect(first?.headers["webhook-signature"]).toMatch(/^v1,/);
+  expect(JSON.parse(first?.body ?? "")).toMatchObject({
     type: "agent.wake",
     data: { agent: "Thot", tasks: [{ key: "ONB-1", reason: "assigned", title: "One" }] },
   });
@@ -152,9 +135,7 @@ test("OPENCLAW-16: after an hour in which the gateway was down or did not know t
   const known = ["thot", "imhotep"];
   const { app, gateway, takeRuns, advanceSeconds, assign } = await createWakeSetup("2026.9.6", {}, known);
   gateway.faults.push(...Array.from({ length: 40 }, () => 503));
-  app.addTask("One", "Imhotep");
-  await app.poll();
-  await advanceSeconds(50 * MINUTE);
+  await assign("One", "Imhotep", 50 * MINUTE);
   gateway.faults.length = 0;
   known.pop();
   await advanceSeconds(10 * MINUTE);
@@ -185,12 +166,11 @@ test("an agent that called while the gateway delayed its response is not woken a
 });
 
 test("tasks that come within two seconds join one wake, which waits for no later ones, also beside a repeat", async () => {
-  const { app, gateway, takeRuns, advanceSeconds } = await createWakeSetup();
+  const { app, gateway, takeRuns, advanceSeconds, deliverAndWait } = await createWakeSetup();
   gateway.faults.push(503);
   for (let i = 1; i <= 9; i += 1) {
     app.addTask(`Task ${i}`, "Imhotep");
-    await app.deliverWebhooks();
-    await advanceSeconds(1);
+    await deliverAndWait(1);
   }
   await advanceSeconds(10);
   expect(takeRuns()).toEqual([
@@ -202,15 +182,13 @@ test("tasks that come within two seconds join one wake, which waits for no later
 });
 
 test("a task in Plane's Backlog wakes nobody until it leaves it, then within 10 s", async () => {
-  const { app, advanceSeconds, takeRuns, pollAndWait } = await createWakeSetup();
+  const { app, deliverAndWait, takeRuns, pollAndWait } = await createWakeSetup();
   const task = app.addTask("Later", "Imhotep", { state: "Backlog" });
-  await app.deliverWebhooks();
-  await advanceSeconds(HOUR);
+  await deliverAndWait(HOUR);
   await pollAndWait();
   expect(takeRuns()).toEqual([]);
   app.plane.editItem(task, { state: "Todo" }, { by: app.human });
-  await app.deliverWebhooks();
-  await advanceSeconds(10);
+  await deliverAndWait();
   expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
 });
 
@@ -280,15 +258,14 @@ test("a wish that the Concierge has only read wakes it again after 15 minutes, a
 });
 
 test("a task that was deleted, finished or reassigned is not repeated", async () => {
-  const { app, advanceSeconds, takeRuns, pollAndWait } = await createWakeSetup();
+  const { app, takeRuns, pollAndWait } = await createWakeSetup();
   const [one = "", two = "", three = ""] = ["One", "Two", "Three"].map((name) => app.addTask(name, "Imhotep"));
   await pollAndWait();
   expect(takeRuns()).toEqual(["imhotep: ONB-1 ONB-2 ONB-3"]);
   app.plane.deleteItem(one);
   app.plane.editItem(two, { state: "Done" }, { by: app.human });
   app.plane.editItem(three, { assignees: [] }, { by: app.human });
-  await app.poll();
-  await advanceSeconds(HOUR);
+  await pollAndWait(HOUR);
   expect(takeRuns()).toEqual([]);
 });
 

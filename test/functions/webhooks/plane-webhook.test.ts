@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -7,17 +6,13 @@ import { planeWebhookRoute } from "../../../functions/webhooks/webhook-routes.ts
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { inboxBodySchema } from "../../../shared/jobs/incoming-jobs.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/chat-settings.ts";
+import { readRecordedDeliveries } from "../../support/plane-replay-server.ts";
 import { formatRequestHead, openConnection } from "../../support/raw-connection.ts";
 import { TELEGRAM_ENV } from "../../support/settings.ts";
 import { postWebhook, startTestRuntime, type TestRuntime } from "../../support/test-runtime.ts";
 import { createWebhookHeaders, SHORT_DELIVERY, signBody, WEBHOOK_SECRET } from "../../support/webhook-signature.ts";
 
-const recorded = z
-  .object({
-    secret: z.string(),
-    deliveries: z.array(z.object({ headers: z.record(z.string(), z.string()), raw_body: z.string() })),
-  })
-  .parse(JSON.parse(readFileSync("test/fixtures/plane-contract/webhook-deliveries.json", "utf8")));
+const recorded = readRecordedDeliveries();
 
 async function readRefusal(response: Response) {
   const { error } = z.object({ error: z.object({ code: z.string() }) }).parse(await response.json());

@@ -1,9 +1,13 @@
 import { readdirSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
+import { htmlToLines } from "../../../shared/markdown/plain-text.ts";
+import { relationsApi } from "../../../shared/plane/work-items.ts";
+import { isStopWord } from "../../../shared/tasks/remark-record.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
+import { findRecordedResponse, readRecordedDeliveries } from "../../support/plane-replay-server.ts";
 import { startServer } from "../../support/test-server.ts";
-import { mergeInRecordedOrder, type RecordedExchange, readExchanges } from "./recording.ts";
-import { createReplay } from "./replay.ts";
+import { createReplay, mergeInRecordedOrder, type RecordedExchange, readExchanges } from "./replay.ts";
 
 const FILES = [
   ...["projects-members", "states-labels", "work-items", "relations", "comments-links-activities", "attachments"],
@@ -59,8 +63,7 @@ test("the simulated Plane answers every recorded exchange of v1.3.1 with the sam
         const webhook = plane.addWebhook(`${receiver}/hook`);
         const item = plane.addItem(project, { name: "Delivery to a failing receiver" }, admin);
         plane.runWorker();
-        const delivery = plane.deliveries.pending.find((each) => each.webhook === webhook.id);
-        await plane.deliveries.sendNext(delivery?.id);
+        await plane.deliveries.sendNext(plane.deliveries.pending.find((each) => each.webhook === webhook.id)?.id);
         plane.setWebhookActive(webhook, false);
         plane.deleteItem(item);
         names.learn("26315b29-4e0a-448e-b951-af8da680e179", webhook.id);
@@ -78,14 +81,12 @@ test("the simulated Plane answers every recorded exchange of v1.3.1 with the sam
   );
 
   replay.forgetSession("admin");
-  const signIn = readExchanges("provisioning").filter((each) => each.name === "sign_in");
-  await replayAll(signIn);
-  const callAsAdmin = async (method: string, path: string) => {
-    await replay.call("admin", plane.url + path, { method }, true);
-  };
-  const firstWebhook = toLiveId("197ba05a-6197-4886-b3fc-3e61661a0a22");
+  await replayAll(readExchanges("provisioning").filter((each) => each.name === "sign_in"));
+  const firstWebhook = `/api/workspaces/javisi/webhooks/${toLiveId("197ba05a-6197-4886-b3fc-3e61661a0a22")}/`;
   await replayAll(readExchanges("provisioning-changes"), {
-    webhook_create_second: () => callAsAdmin("DELETE", `/api/workspaces/javisi/webhooks/${firstWebhook}/`),
+    async webhook_create_second() {
+      await replay.call("admin", plane.url + firstWebhook, { method: "DELETE" }, true);
+    },
   });
 
   expect(differences).toEqual([]);
@@ -145,4 +146,63 @@ test("every recorded file is replayed in this test or compared in the webhook te
     .map((name) => name.replace(".json", ""));
   const others = ["provisioning", "provisioning-changes", "app-api-and-health", "v1.2.2-where-it-differs"];
   expect(files.sort()).toEqual([...FILES, ...others, "webhook-deliveries"].sort());
+});
+
+// What people's words, stops, memberships and dependencies rest on.
+const commentBodySchema = z.object({
+  event: z.literal("issue_comment"),
+  data: z.object({ id: z.guid(), issue: z.guid(), actor: z.guid(), comment_html: z.string(), created_at: z.string() }),
+});
+
+test("a webhook about a comment has its text, author, item and time, so that it is recorded without a call, and one that is only the word stop arrives as such", () => {
+  const { deliveries } = readRecordedDeliveries("plane-mentions/mentions-and-threads.json");
+  const comments = deliveries.flatMap(
+    ({ raw_body }) => commentBodySchema.safeParse(JSON.parse(raw_body)).data?.data ?? [],
+  );
+  expect(comments.length).toBeGreaterThan(0);
+  for (const { comment_html, created_at } of comments) {
+    expect(comment_html).not.toBe("");
+    expect(Date.parse(created_at)).not.toBeNaN();
+  }
+  expect(comments.some(({ comment_html }) => isStopWord(htmlToLines(comment_html, 100).join(" ")))).toBe(true);
+});
+
+test("both items of a relation list it, no webhook tells of it, and on v1.2 relations have no route", () => {
+  const listed = relationsApi.list.answer.parse(findRecordedResponse("relations", "relations_list").body);
+  const inverse = relationsApi.list.answer.parse(findRecordedResponse("relations", "relations_list_inverse").body);
+  expect([listed.blocked_by.length, inverse.blocking.length]).toEqual([1, 1]);
+  const activities = readRecordedDeliveries().deliveries.map(({ raw_body }) => JSON.parse(raw_body).activity);
+  expect(JSON.stringify(activities)).not.toMatch(/block|relation/);
+  expect(findRecordedResponse("v1.2.2-where-it-differs", "relations_list").status).toBe(404);
+});
+
+test("an activity about a link moves the item's updated_at, although no webhook tells of it", () => {
+  const activitySchema = z.object({ created_at: z.string(), field: z.string().nullable() });
+  const { results } = z
+    .object({ results: z.array(activitySchema) })
+    .parse(findRecordedResponse("comments-links-activities", "activities_list").body);
+  const link = results.find(({ field }) => field === "link");
+  const { body } = findRecordedResponse("cycles-modules", "cycle_items");
+  const [, updatedAt = ""] = /"updated_at":"(2026-11-21T04:33:11[^"]*)"/.exec(JSON.stringify(body)) ?? [];
+  expect(Math.abs(Date.parse(updatedAt) - Date.parse(link?.created_at ?? ""))).toBeLessThan(100);
+});
+
+test("over an API key the lists of members have no mark of ended memberships, which the browser's list has", () => {
+  const isMarked = (file: string, name: string) =>
+    JSON.stringify(findRecordedResponse(file, name).body).includes('"is_active"');
+  expect(isMarked("projects-members", "workspace_members")).toBe(false);
+  expect(isMarked("projects-members", "project_members_list_after")).toBe(false);
+  expect(isMarked("provisioning-changes", "workspace_members_app")).toBe(true);
+});
+
+test("a refusal of the quota says for how many seconds", () => {
+  const { status, headers } = findRecordedResponse("limits-and-errors", "rate_limit_6");
+  expect(status).toBe(429);
+  expect(Number(headers["retry-after"])).toBeGreaterThan(0);
+});
+
+test("states and labels are listed with their ids, by which they keep their meaning", () => {
+  const schema = z.object({ results: z.array(z.object({ id: z.guid(), name: z.string() })).min(1) });
+  for (const name of ["states_list", "labels_list"])
+    expect(schema.safeParse(findRecordedResponse("states-labels", name).body).success).toBe(true);
 });

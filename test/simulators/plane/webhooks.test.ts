@@ -1,18 +1,17 @@
-import { createHmac } from "node:crypto";
 import { expect, test } from "vitest";
 import { toPythonJson } from "../../../simulators/plane/python-json.ts";
 import type { Json } from "../../../simulators/plane/rows.ts";
+import { readRecordedDeliveries } from "../../support/plane-replay-server.ts";
+import { signBody } from "../../support/webhook-signature.ts";
 import { createPlaneFixture, createWebhookReceiver } from "./plane-fixture.ts";
-import { isObject, readRecordedDeliveries } from "./recording.ts";
-
-const signBody = (secret: string, body: string) => createHmac("sha256", secret).update(body).digest("hex");
+import { isObject } from "./replay.ts";
 
 test("the 30 recorded webhook bodies are reproduced byte for byte, and their signatures match", () => {
   const { secret, deliveries } = readRecordedDeliveries();
   expect(deliveries).toHaveLength(30);
   for (const { raw_body, headers } of deliveries) {
     expect(toPythonJson(JSON.parse(raw_body))).toBe(raw_body);
-    expect(headers["x-plane-signature"]).toBe(signBody(secret, raw_body));
+    expect(headers["x-plane-signature"]).toBe(signBody(raw_body, secret));
   }
 });
 
@@ -41,16 +40,11 @@ test("webhooks of each recorded kind have the recorded keys in the same order, w
   await api("POST", "/projects/", { name: "Made", identifier: "MADE", description: "Demo project" });
   await api("PATCH", `${root}/`, { module_view: true, cycle_view: true, page_view: false });
   await api("PATCH", `${root}/`, { external_source: "bridge", external_id: "onboarding" });
-  const { body: item } = await api("POST", `${root}/work-items/`, {
-    name: "Deploy",
-    labels: [label.id],
-    external_source: "bridge",
-    external_id: "t-1",
-  });
+  const fields = { name: "Deploy", labels: [label.id], external_source: "bridge", external_id: "t-1" };
+  const { body: item } = await api("POST", `${root}/work-items/`, fields);
   const itemPath = `${root}/work-items/${item.id}`;
-  const started = plane.states(project)[2]?.id ?? "";
   await api("POST", `${itemPath}/comments/`, { comment_html: "<p>60 %</p>" }, imhotepKey);
-  await api("PATCH", `${itemPath}/`, { state: started });
+  await api("PATCH", `${itemPath}/`, { state: plane.states(project)[2]?.id ?? "" });
   await api("PATCH", `${itemPath}/`, { assignees: [imhotep.id], description_html: "<p>new</p>" });
   await api("PATCH", `${itemPath}/`, { priority: "urgent", name: "Deploy (renamed)", target_date: "2026-12-24" });
   plane.editItem(item.id, { state: "Backlog", assignees: [] }, { by: ada, via: "browser" });
@@ -75,56 +69,58 @@ test("webhooks of each recorded kind have the recorded keys in the same order, w
     expect(headers["user-agent"]).toBe("Autopilot");
     expect(headers["content-type"]).toBe("application/json");
     expect(headers["x-plane-event"]).toBe(JSON.parse(body).event);
-    expect(headers["x-plane-signature"]).toBe(signBody(secret, body));
+    expect(headers["x-plane-signature"]).toBe(signBody(body, secret));
   }
 });
 
-test("an edit sends one webhook for each field that changes, and none for a field set to its current value", async () => {
-  const { plane, api, root, project } = await createPlaneFixture();
+/** A simulated Plane with a webhook; `takeDeliveries` runs its worker, and drops the deliveries that it returns. */
+async function createWebhookFixture(options: Parameters<typeof createPlaneFixture>[0] = {}) {
+  const fixture = await createPlaneFixture(options);
+  const { plane } = fixture;
   plane.addWebhook("http://127.0.0.1:9/hook");
+  const takeDeliveries = () => {
+    plane.runWorker();
+    const pending = [...plane.deliveries.pending];
+    plane.deliveries.dropAll();
+    return pending;
+  };
+  return { ...fixture, takeDeliveries };
+}
+
+test("an edit sends one webhook for each field that changes, and none for a field set to its current value", async () => {
+  const { plane, api, root, project, takeDeliveries } = await createWebhookFixture();
   const item = plane.addItem(project, { name: "x", priority: "low" });
-  plane.runWorker();
-  plane.deliveries.dropAll();
-  await api("PATCH", `${root}/work-items/${item.id}/`, {
-    name: "y",
-    priority: "low",
-    target_date: "2026-12-24",
-    labels: [],
-  });
-  plane.runWorker();
-  expect(plane.deliveries.pending.map((each) => each.field)).toEqual(["name", "target_date"]);
-  expect(plane.deliveries.pending.every((each) => each.action === "updated")).toBe(true);
+  takeDeliveries();
+  const patch = { name: "y", priority: "low", target_date: "2026-12-24", labels: [] };
+  await api("PATCH", `${root}/work-items/${item.id}/`, patch);
+  expect(takeDeliveries()).toMatchObject([
+    { field: "name", action: "updated" },
+    { field: "target_date", action: "updated" },
+  ]);
 });
 
 test("a webhook contains the data at the time of the worker: a second edit shows in the first webhook, and a deleted item sends none", async () => {
-  const { plane, project } = await createPlaneFixture();
-  plane.addWebhook("http://127.0.0.1:9/hook");
+  const { plane, project, takeDeliveries } = await createWebhookFixture();
   const item = plane.addItem(project, { name: "x" });
-  plane.runWorker();
-  plane.deliveries.dropAll();
+  takeDeliveries();
   plane.editItem(item, { priority: "urgent" });
   plane.editItem(item, { name: "renamed" });
-  plane.runWorker();
-  const first = plane.deliveries.pending.find((each) => each.field === "priority");
+  const first = takeDeliveries().find((each) => each.field === "priority");
   expect(JSON.parse(first?.body ?? "{}").data.name).toBe("renamed");
-  plane.deliveries.dropAll();
   const short = plane.addItem(project, { name: "short-lived" });
   const comment = plane.addComment(item, "<p>gone</p>");
   plane.deleteComment(comment);
   plane.deleteItem(short);
-  plane.runWorker();
-  expect(plane.deliveries.pending).toEqual([]);
+  expect(takeDeliveries()).toEqual([]);
 });
 
 test("Plane sends no webhook for deleted items and comments, archiving, relations, links, and items added to a cycle or module", async () => {
-  const { plane, project, api, root } = await createPlaneFixture();
-  plane.addWebhook("http://127.0.0.1:9/hook");
+  const { plane, project, api, root, takeDeliveries } = await createWebhookFixture();
   const [a, b, c] = ["a", "b", "c"].map((name) => plane.addItem(project, { name }).id) as [string, string, string];
   const comment = plane.addComment(a, "<p>x</p>");
   const cycle = plane.addCycle(project, { name: "Sprint" });
   const module = plane.addModule(project, { name: "Infra" });
-  plane.runWorker();
-  plane.deliveries.dropAll();
+  takeDeliveries();
   plane.relate(a, b);
   plane.unrelate(a, b);
   plane.addLink(a, "https://example.test/pr/1");
@@ -136,22 +132,18 @@ test("Plane sends no webhook for deleted items and comments, archiving, relation
   plane.archiveProject(project);
   plane.restoreProject(project);
   plane.deleteItem(c);
-  plane.runWorker();
-  expect(plane.deliveries.pending).toEqual([]);
+  expect(takeDeliveries()).toEqual([]);
   plane.deleteProject(project);
-  plane.runWorker();
-  expect(plane.deliveries.pending.map((each) => [each.event, each.action])).toEqual([["project", "deleted"]]);
+  expect(takeDeliveries()).toMatchObject([{ event: "project", action: "deleted" }]);
 });
 
 test("Plane v1.2.2 sends no webhook for an item edited through the API, but sends those for browser edits, new items and comments", async () => {
-  const { plane, project, api, root } = await createPlaneFixture({ version: "1.2.2" });
-  plane.addWebhook("http://127.0.0.1:9/hook");
+  const { plane, project, api, root, takeDeliveries } = await createWebhookFixture({ version: "1.2.2" });
   const { body: item } = await api("POST", `${root}/work-items/`, { name: "x" });
   await api("PATCH", `${root}/work-items/${item.id}/`, { name: "y" });
   plane.editItem(item.id, { priority: "high" }, { via: "browser" });
   await api("POST", `${root}/work-items/${item.id}/comments/`, { comment_html: "<p>x</p>" });
-  plane.runWorker();
-  const kinds = plane.deliveries.pending.map((each) => `${each.event}.${each.action}.${each.field}`);
+  const kinds = takeDeliveries().map((each) => `${each.event}.${each.action}.${each.field}`);
   expect(kinds.sort()).toEqual(["issue.created.null", "issue.updated.priority", "issue_comment.created.null"]);
   expect(plane.items(project)).toHaveLength(1);
 });

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { webhooksApi } from "../../../shared/plane/app/session.ts";
+import { signInToPlane } from "../../support/plane-api.ts";
 import { createPlaneFixture } from "./plane-fixture.ts";
 
 test("updated_at changes with the item at once, and with its comments, links and relations when the worker runs, but not with the state of its blocker", async () => {
@@ -113,28 +115,39 @@ test("a webhook address with a private or own host is refused unless listed, and
   ] as const) {
     const { plane, ada } = await createPlaneFixture({ version, webhookAllowedHosts: ["127.0.0.2"] });
     plane.setPassword(ada, "Groundcrew 4ever!");
-    const cookie = await signIn(plane.url, ada.email);
+    const session = await signInToPlane(plane.url, ada.email, "Groundcrew 4ever!");
     const statuses: number[] = [];
     for (const host of ["10.1.2.3", "127.0.0.1", "bridge", "bridge.test", "127.0.0.2"]) {
-      const response = await fetch(`${plane.url}/api/workspaces/javisi/webhooks/`, {
-        method: "POST",
-        headers: { cookie, "content-type": "application/json" },
-        body: JSON.stringify({ url: `http://${host}:8787/webhooks/plane`, issue: true }),
-      });
-      statuses.push(response.status);
+      const json = { url: `http://${host}:8787/webhooks/plane`, issue: true };
+      await session.call(webhooksApi.create, { params: { workspace: "javisi" }, json }).catch(() => {});
+      statuses.push(plane.ledger.requests.at(-1)?.status ?? 0);
     }
     expect(statuses).toEqual(expected);
   }
 });
 
-async function signIn(url: string, email: string): Promise<string> {
-  const { headers } = await fetch(`${url}/auth/get-csrf-token/`);
-  const token = /csrftoken=([^;]+)/.exec(headers.get("set-cookie") ?? "")?.[1] ?? "";
-  const response = await fetch(`${url}/auth/sign-in/`, {
-    method: "POST",
-    redirect: "manual",
-    headers: { cookie: `csrftoken=${token}` },
-    body: new URLSearchParams({ email, password: "Groundcrew 4ever!", csrfmiddlewaretoken: token }),
-  });
-  return /session-id=[^;]+/.exec(response.headers.get("set-cookie") ?? "")?.[0] ?? "";
-}
+test("a relation moves updated_at of the item on whose page it is added or removed, and of no other", async () => {
+  const { plane, project, advanceClock } = await createPlaneFixture();
+  const blocked = plane.addItem(project, { name: "Tour" });
+  const blocker = plane.addItem(project, { name: "Guide" });
+  plane.runWorker();
+  const readTimes = () => [blocked, blocker].map((item) => plane.item(item)?.updated_at ?? 0);
+  for (const change of ["relate", "unrelate"] as const) {
+    const [blockedAt, blockerAt = 0] = readTimes();
+    advanceClock(1_000);
+    plane[change](blocked, blocker, { onto: "blocker" });
+    plane.runWorker();
+    expect(readTimes()[0]).toBe(blockedAt);
+    expect(readTimes()[1]).toBeGreaterThan(blockerAt);
+  }
+});
+
+test("a removed member of a project stays listed over an API key, is not added again, and has no access", async () => {
+  const { plane, project, imhotep, api, root, imhotepKey } = await createPlaneFixture();
+  plane.addProjectMember(project, imhotep);
+  plane.removeProjectMember(project, imhotep.email);
+  const { body } = await api("GET", `${root}/members/`);
+  expect(JSON.stringify(body)).toContain(imhotep.email);
+  expect((await api("POST", `${root}/members/`, { member: imhotep.id, role: 15 })).status).toBe(400);
+  expect((await api("GET", `${root}/work-items/`, undefined, imhotepKey)).status).toBe(403);
+});
