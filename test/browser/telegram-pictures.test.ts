@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { digestTick } from "../../functions/telegram/digest/digest.ts";
 import { MINUTE } from "../../shared/time.ts";
 import type { SimulatedMessage } from "../../simulators/telegram/chats.ts";
+import { createRequestsApp } from "../functions/requests-app.ts";
 import { ADA_USER, GROUP_CHAT } from "../functions/telegram/commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../functions/telegram/live-messages-app.ts";
-import { createTicketMessagesApp } from "../functions/telegram/ticket-messages-app.ts";
 import { IS_FULL_RUN } from "../reliability/random-source.ts";
 import { describeInChromium, openPage } from "./browser.ts";
 
@@ -152,7 +152,7 @@ async function playTaskMessages(): Promise<Record<string, ChatBubble[]>> {
 
 /** Plays a ticket up to its result; returns the messages that wait for a person. */
 async function playTicketMessages() {
-  const app = await createTicketMessagesApp();
+  const app = await createRequestsApp({ tickets: {} });
   await app.requestTicketMessage("Fix the sign-in of the sales page", {
     description_html: "<p>It sends people to the old host.</p>",
     priority: "high",
@@ -175,7 +175,7 @@ async function playTicketMessages() {
   });
   app.advance(20 * MINUTE);
   const summary = "Sign-in follows the host of the page. Tested with the old and the new host.";
-  await app.askBySession(token, {
+  await app.sendHook(token, {
     hook_event_name: "UserPromptExpansion",
     command_name: "complete",
     command_args: summary,

@@ -57,10 +57,8 @@ test("Dead letters are discarded once, which the activity shows, and a repeated 
   await store.commit({ put: [createDecisionPut(decision)] });
   const headers = createBearerHeaders(RUNTIME_ADMIN_TOKEN);
   const readFate = async () => {
-    const { rows } = (await (await fetch(`${url}/api/why`, headers)).json()) as {
-      rows: { asked: { fate: unknown }[] }[];
-    };
-    return rows[0]?.asked[0]?.fate;
+    const answer: unknown = await (await fetch(`${url}/api/why`, headers)).json();
+    return (answer as { rows: { asked: { fate: unknown }[] }[] }).rows[0]?.asked[0]?.fate;
   };
   const discard = () => fetch(`${url}/dead-letters/outbox/${encodeURIComponent(ID)}`, { method: "DELETE", ...headers });
   expect(await readFate()).toEqual({ is: "set_aside", reason: "chat not found" });

@@ -35,7 +35,6 @@ export async function createPeopleApp(
   const agents = ["Concierge", "Imhotep", "Thot"].map(app.getUser);
   const ops = app.plane.addProject({ name: "Zurich operations", identifier: "OPS", members: [app.human, ...agents] });
   await app.poll();
-  const getUser = (name: PersonName) => users.get(name) ?? { id: "" };
   let source = 0;
 
   /** Signs in and returns the status and the cookie; every call comes from another address. */
@@ -50,7 +49,7 @@ export async function createPeopleApp(
   return Object.assign(app, {
     ops,
     settle,
-    getPerson: getUser,
+    getPerson: (name: PersonName) => users.get(name) ?? { id: "" },
     getPlaneToken: (name: PersonName) => tokens.get(name) ?? "",
     signInWith,
     /** Signs a person in with their own Plane API token and returns the cookie. */

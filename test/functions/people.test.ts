@@ -24,11 +24,8 @@ async function createTeam(people: object[] = [ADA, BOB, EVE]) {
 
   /** Asks a question about a new task; returns its message. */
   async function askAbout(title: string, author?: { id: string }) {
-    const item = app.plane.addItem(
-      app.onb,
-      { name: title, assignees: [app.getUser("Imhotep")] },
-      author ? { by: author } : {},
-    );
+    const task = { name: title, assignees: [app.getUser("Imhotep")] };
+    const item = app.plane.addItem(app.onb, task, author ? { by: author } : {});
     const key = app.toTaskKey(item);
     await app.poll();
     await app.actAs("Imhotep").setStatus(key, { status: "in_progress" });
@@ -49,8 +46,7 @@ async function createTeam(people: object[] = [ADA, BOB, EVE]) {
       return { status: answer.status, json };
     };
   }
-  const getItem = () => app.plane.items(app.onb.id)[0] ?? { id: "" };
-  return Object.assign(app, { askAbout, signInAs, getItem, bob });
+  return Object.assign(app, { askAbout, signInAs, getItem: () => app.plane.items(app.onb.id)[0] ?? { id: "" }, bob });
 }
 
 const readAudit = async (app: App): Promise<object[]> =>
@@ -62,8 +58,7 @@ test("an answer on the page has the person's name: in the API, Telegram, Plane's
   const app = await createTeam();
   await app.askAbout("the mail");
   const { id, hash } = await readQuestion(app);
-  const asBob = await app.signInAs();
-  const answer = await asBob(`/api/requests/${id}`, { answer: "answer", comment: "Blue", hash });
+  const answer = await (await app.signInAs())(`/api/requests/${id}`, { answer: "answer", comment: "Blue", hash });
   expect(answer).toMatchObject({ status: 200, json: { verdict: { by: "bob", where: "page" } } });
   expect(toPlainText(app.findMessage("About the mail?"))).toContain("Answered by bob");
   expect(app.readComments(app.getItem())).toContain("Ada: <p><strong>Answer</strong> (bob):</p><p>Blue</p>");
@@ -80,9 +75,8 @@ test("of two who answer, the second learns whose answer stands", async () => {
   const app = await createTeam();
   const message = await app.askAbout("the mail");
   const { id, hash } = await readQuestion(app);
-  const asBob = await app.signInAs();
   await app.tapButton(message, "Red");
-  const refused = await asBob(`/api/requests/${id}`, { answer: "answer", comment: "Blue", hash });
+  const refused = await (await app.signInAs())(`/api/requests/${id}`, { answer: "answer", comment: "Blue", hash });
   expect(refused).toMatchObject({ status: 409, json: { request: { verdict: { by: "ada", comment: "Red" } } } });
   expect(await readAudit(app)).toMatchObject([{ outcome: "conflict" }, {}]);
 });
@@ -169,8 +163,7 @@ test("GET /api/people and `groundcrew people` list them as Plane has them, with 
       { name: "zoe@example.test", telegram: 43, projects: [] },
     ],
   });
-  const env = { GROUNDCREW_URL: app.url, ADMIN_TOKEN: HTTP_ADMIN_TOKEN };
-  const text = await runCliHere(["people"], { env });
+  const text = await runCliHere(["people"], { env: { GROUNDCREW_URL: app.url, ADMIN_TOKEN: HTTP_ADMIN_TOKEN } });
   expect(text).toMatchObject({ exit: 0, err: "" });
   expect(text.out).toMatch(/bob@javisi\.local\.test[\s\S]*role: +member[\s\S]*telegram: +4712/);
 });

@@ -10,14 +10,14 @@ import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-ser
 import type { TestAppOptions } from "../support/test-app.ts";
 import { createTestFolder } from "../support/test-folder.ts";
 import {
+  askByHook,
   askBySession,
   createRequestsApp,
   getOnlyItem,
   loseStore,
   type RequestsApp,
   readRefusals,
-  requestTicket,
-  startSession,
+  requestSession,
   writeComment,
 } from "./requests-app.ts";
 import { BACKUP_CHECK } from "./schedules-app.ts";
@@ -28,11 +28,11 @@ import { COLOUR, createSession, SIZE } from "./tickets/tickets-app.ts";
 interface KindCase {
   /** The request's kind, where it is not the name of the case. */
   kind?: string;
-  /** Tickets are requested and run. */
-  hasTickets?: true;
+  /** Tickets are requested and run, with these settings. */
+  tickets?: object;
   /** Further content of the settings file. */
   config?: Record<string, unknown>;
-  ask(app: RequestsApp): Promise<void>;
+  ask(app: RequestsApp): Promise<unknown>;
   /** Part of its message in Telegram. */
   message: string;
   decision: { answer: string; comment?: string };
@@ -72,7 +72,7 @@ const answerWith = (text: string) => ({
 });
 
 /** What a session asks, which is answered in its terminal, and of which a lost store knows nothing. */
-const OF_SESSION = { hasTickets: true, readEffect: readInputs, afterLoss: GONE } as const;
+const OF_SESSION = { tickets: {}, readEffect: readInputs, afterLoss: GONE } as const;
 
 const KINDS: Record<string, KindCase> = {
   question: {
@@ -117,8 +117,8 @@ const KINDS: Record<string, KindCase> = {
     afterLoss: /no longer exists\. Write your wish again/,
   },
   ticket: {
-    hasTickets: true,
-    ask: requestTicket,
+    tickets: {},
+    ask: (app) => app.requestTicketMessage(),
     message: "Ticket to approve",
     ...APPROVED,
     inPlane: { act: setDone, state: "closed", effect: [] },
@@ -149,7 +149,7 @@ const KINDS: Record<string, KindCase> = {
   "plan of a session": {
     ...OF_SESSION,
     kind: "plan",
-    config: { tickets: { repositories: { ONB: { path: "/srv/onb", plan_first: true } } } },
+    tickets: { repositories: { ONB: { path: "/srv/onb", plan_first: true } } },
     ask: (app) => askBySession(app, { tool_name: "ExitPlanMode", tool_input: { plan: "1. Edit a.txt" } }),
     message: "1. Edit a.txt",
     ...APPROVED,
@@ -160,9 +160,9 @@ const KINDS: Record<string, KindCase> = {
   },
   "end of a session": {
     kind: "question",
-    hasTickets: true,
+    tickets: {},
     async ask(app) {
-      await startSession(app);
+      await requestSession(app);
       await app.exchange([createSession({ state: "ended", exit: { reason: "exited", status: 0 } })]);
     },
     message: "ended without a result",
@@ -173,9 +173,9 @@ const KINDS: Record<string, KindCase> = {
     afterLoss: TICKET_AGAIN,
   },
   result: {
-    hasTickets: true,
+    tickets: {},
     async ask(app) {
-      await startSession(app);
+      await requestSession(app);
       await app.complete();
     },
     message: "Result to approve",
@@ -199,14 +199,13 @@ const KINDS: Record<string, KindCase> = {
     afterLoss: GONE,
   },
   budget: {
-    hasTickets: true,
+    tickets: {},
     config: { budget: { amount: 5, stop: true } },
     async ask(app) {
-      const key = await app.startTask("Imhotep", "Paint the door");
-      await app.actAs("Imhotep").report(key, { cost: 6 });
-      await requestTicket(app);
-      await app.post("/api/reject/ONB-1");
-      await app.post("/api/approve/ONB-2");
+      await app.actAs("Imhotep").report(await app.startTask("Imhotep", "Paint the door"), { cost: 6 });
+      await app.requestTicketMessage();
+      await app.call("/api/reject/ONB-1");
+      await app.call("/api/approve/ONB-2");
       expect((await app.exchange()).sessions).toEqual([]);
     },
     message: "is used up (€6.00 of €5.00)",
@@ -229,7 +228,7 @@ const KINDS: Record<string, KindCase> = {
   "red checks": {
     ...OF_SESSION,
     kind: "result",
-    config: { tickets: { repositories: { ONB: { path: "/srv/onb", publish: "pull-request" } } } },
+    tickets: { repositories: { ONB: { path: "/srv/onb", publish: "pull-request" } } },
     ask: reportRedChecks,
     message: "Checks have failed",
     ...toAnswer("send_back", "↩️ Send back", "Repair it", "Sent back by"),
@@ -240,9 +239,9 @@ const KINDS: Record<string, KindCase> = {
   },
   "time of a session": {
     kind: "question",
-    hasTickets: true,
+    tickets: {},
     async ask(app) {
-      await startSession(app);
+      await requestSession(app);
       app.advance(26 * 60_000);
       await app.tick();
     },
@@ -277,9 +276,9 @@ const KINDS: Record<string, KindCase> = {
 
 /** Publishes a result as a pull request whose checks fail. */
 async function reportRedChecks(app: RequestsApp) {
-  await startSession(app);
+  await requestSession(app);
   await app.complete();
-  await app.post("/api/update-plane/ONB-1");
+  await app.call("/api/update-plane/ONB-1");
   const [wish] = (await app.exchange([createSession({ state: "ended" })])).publish;
   const open = { id: wish?.id ?? "", state: "open", url: "https://git.example.com/1", commit: "a".repeat(40) } as const;
   for (const checks of [{}, { checks: { state: "failed" as const, failed: ["build"], log: "expected 1, was 2" } }]) {
@@ -321,13 +320,15 @@ const PLACES: Record<string, Place> = {
   "the page": {
     ...{ by: "admin", where: "page" },
     async answer(app, { decision }, { id, hash }) {
-      expect(await app.call(`/${id}`, { ...decision, hash }, await app.signIn())).toMatchObject({ status: 200 });
+      expect(await app.callRequests(`/${id}`, { ...decision, hash }, await app.signIn())).toMatchObject({
+        status: 200,
+      });
     },
   },
   "a command": { ...TELEGRAM, answer: (app, { command = "" }) => app.sendMessage(command) },
   "the API": {
     ...{ by: "admin", where: "api" },
-    answer: (app, { decision }, { id, hash }) => app.call(`/${id}`, { ...decision, hash }),
+    answer: (app, { decision }, { id, hash }) => app.callRequests(`/${id}`, { ...decision, hash }),
   },
   "the command line": {
     ...{ by: "admin", where: "cli" },
@@ -393,11 +394,11 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
       const app = await createRequestsApp({ ...kind, ...(await openStores(turn)) });
       const request = await ask(app, kind);
       const { id, hash, answers } = request;
-      expect(await app.call(`/${id}`, { ...kind.decision, hash: "another" })).toMatchObject({
+      expect(await app.callRequests(`/${id}`, { ...kind.decision, hash: "another" })).toMatchObject({
         status: 409,
         json: { error: { code: "conflict" }, request: { id, hash, state: "open" } },
       });
-      expect(await app.call(`/${id}`, { answer: "perhaps", hash })).toMatchObject({
+      expect(await app.callRequests(`/${id}`, { answer: "perhaps", hash })).toMatchObject({
         status: 400,
         json: { error: { message: `answer must be one of: ${answers.join(", ")}.` } },
       });
@@ -406,8 +407,9 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
       expect(await app.list()).toMatchObject([{ id, hash }]);
       await place.answer(app, kind, request);
       await expectAnswered(app, id, { ...kind.decision, by: place.by, where: place.where });
-      const again = await app.call(`/${id}`, { ...kind.decision, hash });
-      expect(again.status).toBe(place.by === "admin" ? 200 : 409);
+      expect((await app.callRequests(`/${id}`, { ...kind.decision, hash })).status).toBe(
+        place.by === "admin" ? 200 : 409,
+      );
     },
   );
 
@@ -451,33 +453,30 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
 
   // Every kind in the full run, otherwise every second one, and those that are found again.
   const isSampled = IS_FULL_RUN || nth % 2 === 0 || kind.isFoundAgain;
-  test.runIf(isSampled)(
-    "after a lost store its old message is answered or says what to do, and is no wish",
-    async () => {
-      const app = await createRequestsApp({ ...kind, ...(await openStores(nth)) });
-      await ask(app, kind);
-      const message = app.findMessage(kind.message);
-      await loseStore(app);
-      // Existing work items ask nobody for anything by themselves.
-      expect(await app.list()).toHaveLength(kind.isFoundAgain ? 1 : 0);
-      const before = app.getWakes().length;
-      await app.replyTo(message, kind.reply);
-      await app.advanceAndDrain(30_000);
-      const texts = app.getBotMessages().filter(({ text }) => !text.includes("Ticket to approve"));
-      expect(app.getWakes().slice(before).join("\n")).not.toContain("in reply to");
-      expect(app.getBotMessages().map(toPlainText)).not.toContain("📨 Sent to Concierge.");
-      if (!kind.afterLoss) return expect(await kind.readEffect(app)).toEqual(kind.effect);
-      expect(toPlainText(texts.at(-1))).toMatch(kind.afterLoss);
-      // What was found again is shown again by the reply, and may be judged then.
-      expect(await app.tapButton(message, kind.button)).toMatch(kind.isFoundAgain ? kind.outcome : kind.afterLoss);
-      await app.advanceAndDrain(30_000);
-      if (kind.isFoundAgain) expect(await kind.readEffect(app)).toEqual(kind.effect);
-      if (kind.afterLoss !== TICKET_AGAIN) return;
-      expect(await app.list()).toMatchObject([{ kind: "ticket", subject: { key: "ONB-1" } }]);
-      expect(await app.tapButton(app.findMessage("Ticket to approve"), "✅ Approve")).toContain("Approved by");
-      expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
-    },
-  );
+  test.runIf(isSampled)("after a lost store its message is answered or says what to do, and is no wish", async () => {
+    const app = await createRequestsApp({ ...kind, ...(await openStores(nth)) });
+    await ask(app, kind);
+    const message = app.findMessage(kind.message);
+    await loseStore(app);
+    // Existing work items ask nobody for anything by themselves.
+    expect(await app.list()).toHaveLength(kind.isFoundAgain ? 1 : 0);
+    const before = app.getWakes().length;
+    await app.replyTo(message, kind.reply);
+    await app.advanceAndDrain(30_000);
+    const texts = app.getBotMessages().filter(({ text }) => !text.includes("Ticket to approve"));
+    expect(app.getWakes().slice(before).join("\n")).not.toContain("in reply to");
+    expect(app.getBotMessages().map(toPlainText)).not.toContain("📨 Sent to Concierge.");
+    if (!kind.afterLoss) return expect(await kind.readEffect(app)).toEqual(kind.effect);
+    expect(toPlainText(texts.at(-1))).toMatch(kind.afterLoss);
+    // What was found again is shown again by the reply, and may be judged then.
+    expect(await app.tapButton(message, kind.button)).toMatch(kind.isFoundAgain ? kind.outcome : kind.afterLoss);
+    await app.advanceAndDrain(30_000);
+    if (kind.isFoundAgain) expect(await kind.readEffect(app)).toEqual(kind.effect);
+    if (kind.afterLoss !== TICKET_AGAIN) return;
+    expect(await app.list()).toMatchObject([{ kind: "ticket", subject: { key: "ONB-1" } }]);
+    expect(await app.tapButton(app.findMessage("Ticket to approve"), "✅ Approve")).toContain("Approved by");
+    expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
+  });
 
   // Every kind in the full run, otherwise a quarter.
   test.runIf(IS_FULL_RUN || nth % 4 === 0)(
@@ -487,7 +486,7 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
       const { id, hash } = await ask(app, kind);
       const [, api] = await Promise.all([
         app.tapButton(app.findMessage(kind.message), kind.button),
-        app.call(`/${id}`, { ...kind.decision, hash }),
+        app.callRequests(`/${id}`, { ...kind.decision, hash }),
       ]);
       const { verdict } = await app.readRequest(id);
       expect(api).toMatchObject({ status: verdict.by === "admin" ? 200 : 409 });
@@ -495,4 +494,50 @@ describe.each(Object.entries(KINDS))("a request of the kind %s", (name, kind) =>
       expect(toPlainText(app.findMessage(kind.message))).toContain(verdict.by);
     },
   );
+});
+
+test("a comment that could answer two permissions answers none, says so, and is read by the session", async () => {
+  const app = await createRequestsApp({ tickets: {} });
+  const token = await requestSession(app);
+  for (const command of ["rm -rf build", "ls"])
+    await askByHook(app, token, { tool_name: "Bash", tool_input: { command } });
+  await app.advanceAndDrain(5_000);
+  await writeComment(app, "no");
+  expect(await app.list()).toHaveLength(2);
+  expect(readRefusals(app)).toEqual([expect.stringContaining("may answer several requests")]);
+  await app.decide("deny");
+  await writeComment(app, "non");
+  expect(await app.list()).toEqual([]);
+  expect((await app.callAsSession(token, "get_task_details", { task: "ONB-1" })).text).toContain('"text":"no"');
+});
+
+test("a comment that answers its session is neither a remark for it nor a ticket of its own", async () => {
+  const app = await createRequestsApp({ tickets: {} });
+  const token = await requestSession(app);
+  await app.hook(token, { hook_event_name: "Stop", last_assistant_message: "Which colour?" });
+  await app.advanceAndDrain(5_000);
+  await writeComment(app, "Blue, please");
+  const [session] = (await app.exchange([createSession()])).sessions;
+  expect(session?.inputs).toMatchObject([{ kind: "text", text: "Blue, please" }]);
+  const done = { task: "ONB-1", status: "done", text: "It is blue" };
+  expect((await app.callAsSession(token, "update_task_status", done)).status).toBe(200);
+  await app.decide("approve");
+  await app.exchange([createSession({ state: "ended" })]);
+  await app.advanceAndDrain(30_000);
+  expect(await app.list()).toEqual([]);
+});
+
+test("a comment from before a request, an edited one and one of a program answer nothing", async () => {
+  const app = await createRequestsApp({ tickets: {} });
+  const token = await requestSession(app);
+  app.plane.addComment(getOnlyItem(app), "<p>no</p>");
+  const edited = app.plane.addComment(getOnlyItem(app), "<p>Well</p>");
+  app.advance(2_000);
+  await askByHook(app, token, { tool_name: "Bash", tool_input: { command: "ls" } });
+  await app.poll();
+  await app.advanceAndDrain(10_000);
+  app.plane.editComment(edited, "<p>no</p>");
+  await app.poll();
+  await writeComment(app, "no", { external: { source: "a-program", id: "1" } });
+  expect(await app.list()).toMatchObject([{ kind: "permission" }]);
 });

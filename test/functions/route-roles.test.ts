@@ -85,10 +85,8 @@ async function createApp() {
     const upload = { task: key, name: `${name}.pdf`, agent: "Imhotep", sent: 1, size: 2, at: 0 };
     const put = [{ key: workKeys.uploadProgress(key), value: upload, sets: [workSets.uploads] }];
     await app.deps.store.commit({ put });
-    await app.callTool("Concierge", "plan_project", {
-      project: identifier,
-      tasks: [{ id: "a", title: `${name} plan` }],
-    });
+    const tasks = [{ id: "a", title: `${name} plan` }];
+    await app.callTool("Concierge", "plan_project", { project: identifier, tasks });
     await app.settle();
     return { identifier, key, request };
   }
@@ -110,8 +108,7 @@ function removeEcho(text: string, { key }: Place): string {
 }
 
 test("The table of roles has every route for people, and no other", async () => {
-  const mounted = await listMountedRoutes();
-  const ofPeople = mounted.filter(({ access }) => access === "page").map(({ name }) => name);
+  const ofPeople = (await listMountedRoutes()).filter(({ access }) => access === "page").map(({ name }) => name);
   // Signing in is public; who is signed in is asked at the same path.
   expect(ofPeople.concat("GET /api/session").sort()).toEqual(Object.keys(ROUTE_ROLES).sort());
 });

@@ -14,10 +14,8 @@ export async function createSchedulesApp({ config = {}, ...options }: Options = 
   });
   await app.runFirstPoll();
 
-  const send = (method: string, path: string, body?: unknown) => app.call(path, body, method);
-
   return Object.assign(app, {
-    send,
+    send: (method: string, path: string, body?: unknown) => app.call(path, body, method),
     /** Sets the clock, without running anything. */
     setTime(time: string) {
       app.advance(Date.parse(time) - app.time.now);

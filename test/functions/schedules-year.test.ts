@@ -5,7 +5,6 @@ import { DAY, HOUR, MINUTE, SECOND } from "../../shared/time.ts";
 import { createLoggedRandom, IS_FULL_RUN, pickSize } from "../reliability/random-source.ts";
 import { type AgentTestApp, createAgentTestApp } from "../support/agent-test-app.ts";
 import { crashAfterChange } from "../support/crash-after-change.ts";
-import { listPlainTimes, listWallMinutes } from "./plain-cron.ts";
 
 /** The full run has a year, the usual one the weeks around the changes of summer time in spring. */
 const BEGIN = Date.parse(IS_FULL_RUN ? "2026-11-21T08:00:00Z" : "2027-03-08T08:00:00Z");
@@ -33,13 +32,12 @@ function listTimes(cron: string, zone: string): number[] {
 
 test("RECUR-01 the times of cron expressions in a year are the same by croner and by plain arithmetic", () => {
   const random = createLoggedRandom("cron");
-  const zones = ["UTC", PARIS, "America/New_York", "America/Havana", "Asia/Kolkata", "Pacific/Auckland"];
   const field = (low: number, high: number) => {
     const value = () => low + random.below(high - low + 1);
     const [a, b] = [value(), value()].sort((x, y) => x - y) as [number, number];
     return random.pick(["*", String(a), `${a},${b}`, `${a}-${b}`]);
   };
-  for (const zone of zones) {
+  for (const zone of ["UTC", PARIS, "America/New_York", "America/Havana", "Asia/Kolkata", "Pacific/Auckland"]) {
     const minutes = listWallMinutes(zone, BEGIN - DAY, END + DAY);
     for (let i = 0; i < pickSize(40, 4); i += 1) {
       // Fixed times of day, in the night above all, or each hour.
@@ -95,14 +93,13 @@ test("RECUR-01 in a year of ten schedules each occurrence that should be is made
     name,
     times: listTimes(cron, "time_zone" in rest ? rest.time_zone : "UTC"),
   }));
-  const moments = [...new Set(all.flatMap(({ times }) => times))].sort((a, b) => a - b);
   const outages = Array.from({ length: pickSize(12, 3) }, () => {
     const from = BEGIN + random.below(DAYS) * DAY + random.below(24) * HOUR;
     return { from, to: from + (2 + random.below(60)) * HOUR, isPlane: random.happens(0.5) };
   });
   const expected: string[] = [];
   let doneUntil = BEGIN;
-  for (const moment of moments) {
+  for (const moment of [...new Set(all.flatMap(({ times }) => times))].sort((a, b) => a - b)) {
     const outage = outages.find(({ from, to }) => moment >= from && moment <= to);
     if (app.time.now < moment) app.advance(moment + random.below(50) * SECOND - app.time.now);
     if (outage && !outage.isPlane) continue;
@@ -139,3 +136,73 @@ test("RECUR-01 in a year of ten schedules each occurrence that should be is made
   const timesOf = (name: string) => made.filter((id) => id.startsWith(`schedule:${name}:`));
   for (const { name } of all) expect(timesOf(name)).toEqual([...timesOf(name)].sort());
 }, 300_000);
+
+// Plain arithmetic for cron expressions, without the code of the product and without croner.
+
+type WallMinute = ReturnType<typeof toWallMinute>;
+
+/** A minute as clocks show it that are ahead of UTC by `offset` milliseconds. */
+function toWallMinute(at: number, offset: number) {
+  const wall = new Date(at + offset);
+  const day = { date: wall.toISOString().slice(0, 10), month: wall.getUTCMonth() + 1, day: wall.getUTCDate() };
+  return { at, ...day, weekDay: wall.getUTCDay(), hour: wall.getUTCHours(), minute: wall.getUTCMinutes() };
+}
+
+/** Every minute of a period as the clocks of a time zone show it; offsets change at full hours in UTC. */
+function listWallMinutes(timeZone: string, from: number, to: number): WallMinute[] {
+  const format = new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" });
+  const minutes: WallMinute[] = [];
+  let offset = 0;
+  for (let at = from; at <= to; at += MINUTE) {
+    if (at === from || at % HOUR === 0) {
+      const name = format.formatToParts(at).find(({ type }) => type === "timeZoneName")?.value ?? "";
+      const [, sign, hours = "0", rest = "0"] = /([+-])(\d\d):(\d\d)/.exec(name) ?? [];
+      offset = (sign === "-" ? -1 : 1) * (Number(hours) * HOUR + Number(rest) * MINUTE);
+    }
+    minutes.push(toWallMinute(at, offset));
+  }
+  return minutes;
+}
+
+function parseField(text: string, low: number, high: number): Set<number> {
+  const values = new Set<number>();
+  for (const part of text.split(",")) {
+    const [range = "", step = "1"] = part.split("/");
+    const [first = "", last = first] = range === "*" ? [String(low), String(high)] : range.split("-");
+    for (let value = Number(first); value <= Number(last); value += Number(step)) values.add(value);
+  }
+  return values;
+}
+
+/**
+ * The times of an expression: with `*` or `/` in minute or hour, each minute whose clock time matches; else each time of
+ * day once a day, the first of two, and at the end of the skipped hour where the clocks never show it.
+ */
+function listPlainTimes(cron: string, minutes: readonly WallMinute[]): number[] {
+  const [minuteText = "", hourText = "", dayText = "", monthText = "", weekDayText = ""] = cron.split(" ");
+  const [days, months] = [parseField(dayText, 1, 31), parseField(monthText, 1, 12)];
+  const weekDays = new Set([...parseField(weekDayText, 0, 6)].map((day) => day % 7));
+  const isDay = ({ day, month, weekDay }: WallMinute) => {
+    if (!months.has(month)) return false;
+    if (dayText !== "*" && weekDayText !== "*") return days.has(day) || weekDays.has(weekDay);
+    return days.has(day) && weekDays.has(weekDay);
+  };
+  const [hours, minutesOfHour] = [parseField(hourText, 0, 23), parseField(minuteText, 0, 59)];
+  if (/[*/]/.test(minuteText + hourText))
+    return minutes
+      .filter((one) => isDay(one) && hours.has(one.hour) && minutesOfHour.has(one.minute))
+      .map(({ at }) => at);
+  const times = new Set<number>();
+  for (const ofDay of Map.groupBy(minutes, ({ date }) => date).values()) {
+    const [noon] = ofDay;
+    if (!noon || !isDay(noon)) continue;
+    for (const hour of hours)
+      for (const minute of minutesOfHour) {
+        const exact = ofDay.find((one) => one.hour === hour && one.minute === minute);
+        const found = exact ?? ofDay.find((one) => one.hour * 60 + one.minute > hour * 60 + minute);
+        // A day that is cut off by the period may lack the time.
+        if (found && (exact || ofDay[0]?.minute === 0)) times.add(found.at);
+      }
+  }
+  return [...times].sort((a, b) => a - b);
+}

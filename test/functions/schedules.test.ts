@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
 import { renderDigest } from "../../functions/telegram/digest/digest.ts";
+import { createWakeRules } from "../../functions/wake/rules.ts";
+import { createWorkRules } from "../../functions/work.ts";
 import { parseSettingsFile } from "../../shared/config/settings-file.ts";
+import { forecastTasks } from "../../shared/tasks/forecast.ts";
+import { findStartableTasks } from "../../shared/tasks/startable-tasks.ts";
+import { readWake } from "../../shared/tasks/wakes.ts";
 import { joinRichText } from "../../shared/telegram/rich-text.ts";
 import { BACKUP_CHECK, createSchedulesApp } from "./schedules-app.ts";
 
@@ -8,10 +13,8 @@ type Options = NonNullable<Parameters<typeof createSchedulesApp>[0]>;
 
 /** The product with one schedule of the settings file, which it has seen. */
 async function createOneSchedule(fields: object = {}, { config, ...options }: Options = {}) {
-  const app = await createSchedulesApp({
-    ...options,
-    config: { schedules: [{ ...BACKUP_CHECK, ...fields }], ...config },
-  });
+  const schedules = [{ ...BACKUP_CHECK, ...fields }];
+  const app = await createSchedulesApp({ ...options, config: { schedules, ...config } });
   await app.runTick();
   return app;
 }
@@ -42,11 +45,10 @@ test("RECUR-01 an occurrence of the settings file is created at its time, once",
   });
   expect(item?.description_html).toContain("Restore <strong>one</strong> file. Week 47, November 2026, no. 1.");
   expect(item?.description_html).toContain("🔁 backup-check, no. 1.");
-  const tasks = [{ key: "ONB-1", open: true, owners: ["Thot"] }];
   expect(await app.list()).toMatchObject([
     {
       ...{ id: "backup-check", name: "backup-check", next: expect.arrayContaining(["2026-11-22T09:00:00.000Z"]) },
-      last: { time: "2026-11-21T09:00:00.000Z", number: 1, tasks },
+      last: { time: "2026-11-21T09:00:00.000Z", number: 1, tasks: [{ key: "ONB-1", open: true, owners: ["Thot"] }] },
     },
   ]);
 });
@@ -79,12 +81,9 @@ test("RECUR-01 while the last occurrence is open nothing is created, the digest 
   expect(await app.list()).toMatchObject([{ skipped: times, last: { tasks: [{ owners: ["Thot"] }] } }]);
   await app.runAt(...toNines(24, 25, 26));
   expect(app.readTitles()).toEqual(["Check Nov 21, 2026"]);
-  expect(await listRequests(app)).toMatchObject([
-    {
-      text: "backup-check came 3 times while ONB-1 is open (Thot), so nothing was created. What now?",
-      options: [{ label: "Keep skipping" }, { label: "Create another" }, { label: "Pause it" }],
-    },
-  ]);
+  const text = "backup-check came 3 times while ONB-1 is open (Thot), so nothing was created. What now?";
+  const options = [{ label: "Keep skipping" }, { label: "Create another" }, { label: "Pause it" }];
+  expect(await listRequests(app)).toMatchObject([{ text, options }]);
 });
 
 test("RECUR-01 with create another one is created while the last is open, which waits for the one before; with remind whoever has it is reminded", async () => {
@@ -106,9 +105,8 @@ test("RECUR-01 after Groundcrew was away the latest time is made late and says s
   await app.listenAgain();
   for (let ticks = 0; ticks < 2; ticks += 1) await app.runTick();
   expect(app.readTitles()).toEqual(["Check Nov 25, 2026"]);
-  expect(app.plane.items(app.onb)[0]?.description_html).toContain(
-    "It was planned for 09:00 and is late. 4 occurrences were missed between Nov 21, 2026 09:00 and Nov 24, 2026 09:00.",
-  );
+  const late = "It was planned for 09:00 and is late. 4 occurrences were missed between Nov 21, 2026 09:00 and Nov 24";
+  expect(app.plane.items(app.onb)[0]?.description_html).toContain(`${late}, 2026 09:00.`);
   const missed = { count: 4, from: "2026-11-21T09:00:00.000Z", to: "2026-11-24T09:00:00.000Z" };
   expect(await app.list()).toMatchObject([{ last: { late: true, missed } }]);
 });
@@ -135,31 +133,26 @@ const toPaused = (reason: string) => [{ kind: "schedules_paused", text: expect.s
 test.each([
   ["its project is not in Plane", { project: "GONE" }, "its project is not in Plane, or Groundcrew cannot read it"],
   ["its assignee is gone", { assignee: "Ptah" }, 'There is no user "Ptah"'],
-])(
-  "RECUR-01 a schedule with the fault that %s is paused with a notice, and goes on when it is resumed",
-  async (_, fields, reason) => {
-    const app = await createOneSchedule(fields);
-    await app.runAt(...toNines(21));
-    expect(app.readTitles()).toEqual([]);
-    expect(await readNotices(app)).toMatchObject(toPaused(reason));
-    await app.restart({ config: { schedules: [BACKUP_CHECK] } });
-    await app.listenAgain();
-    expect(await app.send("PATCH", "/api/schedules/backup-check", { paused: false })).toMatchObject({ status: 200 });
-    await app.runTick();
-    expect(await readNotices(app)).toEqual([]);
-    await app.runAt(...toNines(22));
-    expect(app.readTitles()).toEqual(["Check Nov 22, 2026"]);
-  },
-);
-
-const TWICE = { ...MANY, cron: "0 9,11 * * *", assignee: "Thot" };
+])("RECUR-01 a schedule pauses with a notice while %s, and goes on when resumed", async (_, fields, reason) => {
+  const app = await createOneSchedule(fields);
+  await app.runAt(...toNines(21));
+  expect(app.readTitles()).toEqual([]);
+  expect(await readNotices(app)).toMatchObject(toPaused(reason));
+  await app.restart({ config: { schedules: [BACKUP_CHECK] } });
+  await app.listenAgain();
+  expect(await app.send("PATCH", "/api/schedules/backup-check", { paused: false })).toMatchObject({ status: 200 });
+  await app.runTick();
+  expect(await readNotices(app)).toEqual([]);
+  await app.runAt(...toNines(22));
+  expect(app.readTitles()).toEqual(["Check Nov 22, 2026"]);
+});
 
 test.each<[string, Record<string, unknown>, string]>([
   ["the month's budget is used up", { budget: { amount: 5 } }, "2026-12-01"],
   ["Thot has used up its limits of the hour", { limits: { cost: 5 } }, "2026-11-21"],
   ["a hard budget, which a person then lets the month exceed, is used up", { budget: { amount: 5, stop: true } }, ""],
 ])("RECUR-01 a schedule pauses while %s, and goes on after it", async (reason, config, day) => {
-  const app = await createOneSchedule(TWICE, { config });
+  const app = await createOneSchedule({ ...MANY, cron: "0 9,11 * * *", assignee: "Thot" }, { config });
   await app.runAt("21T08:50:00");
   app.addTask("Costly", "Thot");
   await app.poll();
@@ -254,10 +247,8 @@ test("RECUR-01 other times of a template count from the change on, an unset fiel
   const { app, change } = await createTemplate();
   await app.runAt("21T09:30:00");
   const next = expect.arrayContaining(["2026-11-22T08:00:00.000Z"]);
-  expect(await change({ cron: "0 8 * * *" })).toMatchObject({
-    status: 200,
-    json: { if_open: "create", text: "every day at 8:00", next },
-  });
+  const json = { if_open: "create", text: "every day at 8:00", next };
+  expect(await change({ cron: "0 8 * * *" })).toMatchObject({ status: 200, json });
   await app.runAt("21T10:00:00", "22T08:00:05");
   expect(app.readTitles()).toEqual(["Check {n}", "Check 1", "Check 2"]);
   await change({ count: 3 });
@@ -266,4 +257,64 @@ test("RECUR-01 other times of a template count from the change on, an unset fiel
   await change({ count: null, until: "2026-11-25" });
   await app.runAt("25T08:00:05", "26T08:00:05");
   expect(app.readTitles()).toEqual(["Check {n}", "Check 1", "Check 2", "Check 3", "Check 4"]);
+});
+
+/** The product with an agent that is woken for Backlog, too, and an existing task of it in Backlog. */
+async function createApp() {
+  const app = await createSchedulesApp({
+    agents: { Thot: { role: "worker", wake: { kind: "openclaw", url: "http://127.0.0.1:9" } } },
+    config: { wake_backlog: true, schedules: [] },
+    parts: { ruleSets: ({ agents }) => [createWorkRules(agents), createWakeRules(agents)] },
+  });
+  const backlog = app.plane.states(app.onb).find(({ name }) => name === "Backlog");
+  const template = { state: backlog?.id ?? "", labels: [app.plane.addLabel(app.onb, "Recurring").id] };
+  const readWakes = async () => {
+    const { wake } = await readWake(app.deps, "Thot");
+    return [...wake.pending.map(({ id }) => id), ...Object.keys(wake.wokenTasks)];
+  };
+  return Object.assign(app, { template, readWakes });
+}
+
+test("RECUR-02 a template wakes nobody, whether a webhook or a poll finds it", async () => {
+  const app = await createApp();
+  app.addTask("By webhook", "Thot", app.template);
+  await app.deliverUntilIdle();
+  app.addTask("By poll", "Thot", app.template);
+  app.dropWebhooks();
+  await app.pollUntilIdle();
+  expect(await app.readWakes()).toEqual([]);
+  expect(await findStartableTasks(app.deps, "Thot")).toEqual([]);
+  const ordinary = app.addTask("Ordinary", "Thot", { state: app.template.state });
+  await app.deliverWebhooks();
+  await app.pollUntilIdle();
+  expect(await app.readWakes()).toContain(ordinary.id);
+});
+
+test("RECUR-02 a task in work that becomes a template is released", async () => {
+  const app = await createApp();
+  const item = app.addTask("Check", "Thot");
+  await app.deliverUntilIdle();
+  await app.actAs("Thot").setStatus("ONB-1", { status: "in_progress" });
+  app.advance(40_000);
+  await app.runUntilIdle();
+  app.plane.addComment(item, "<p>/every monday 9:00</p>");
+  await app.deliverUntilIdle();
+  expect(app.readPlaneItem(item)).toMatchObject({ state: "Backlog" });
+  const refused = await app.callTool("Thot", "report_progress", { task: "ONB-1", text: "Half", percent: 50 });
+  expect(refused.status).toBeGreaterThanOrEqual(400);
+});
+
+test("RECUR-02 a template is in no list of open tasks, no forecast and no figure, and blocks nothing", async () => {
+  const app = await createApp();
+  const item = app.addTask("Check", "Thot", app.template);
+  const dependant = app.addTask("Afterwards", "Imhotep");
+  app.plane.relate(dependant, item);
+  await app.deliverWebhooks();
+  await app.pollUntilIdle();
+  for (const path of ["/api/board", "/api/idle-tasks"])
+    expect(JSON.stringify(await app.read(path))).not.toContain("ONB-1");
+  expect(await findStartableTasks(app.deps, "Imhotep")).toHaveLength(1);
+  const projects = await app.callTool("Concierge", "list_projects", {});
+  expect(projects.json).toMatchObject({ projects: [{ project: "ONB", total: 1, closed: 0 }] });
+  expect(await forecastTasks(app.deps, [])).toMatchObject({ tasks: 0 });
 });

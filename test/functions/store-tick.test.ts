@@ -74,8 +74,7 @@ test.skipIf(!hasRedisServer())(
     expect(await readStatuses()).toEqual(HEALTHY);
     // A large command would count as used memory itself, until its buffer is freed.
     await admin.setrange("filler", 8_000_000, "x");
-    const used = Number(/used_memory:(\d+)/.exec(await admin.info("memory"))?.[1]);
-    await setLimit(Math.ceil(used / 0.93));
+    await setLimit(Math.ceil(Number(/used_memory:(\d+)/.exec(await admin.info("memory"))?.[1]) / 0.93));
     await runTick();
     const warning = expect.stringMatching(/^Redis uses 9\d % of its memory limit/);
     expect(await readStatuses()).toEqual({ ...HEALTHY, store: { ok: true, age_s: 0, warnings: [warning] } });
@@ -95,8 +94,7 @@ test("A disk that is nearly full is a warning in /ready, on the page and in the 
   await app.runTick();
   const warning = "the disk of the store has only 300 MiB free";
   expect(await app.readStatuses()).toEqual({ ...HEALTHY, store: { ok: true, age_s: 0, warnings: [warning] } });
-  expect(await app.readBoardHealth()).toMatchObject({
-    store: { ok: true, warnings: [{ kind: "disk", free: disk.free }] },
-  });
+  const warnings = [{ kind: "disk", free: disk.free }];
+  expect(await app.readBoardHealth()).toMatchObject({ store: { ok: true, warnings } });
   expect(await app.readMetrics()).toContain(`groundcrew_store_disk_free_bytes{engine="file"} ${disk.free}`);
 });

@@ -34,11 +34,8 @@ test("reliability 19: upload_deliverable takes base64, and neither a URL nor a p
   for (const [message, files] of [
     [/URLs are not fetched/, ["http://127.0.0.1:8080/secret", "http://[::1]/x", "http://2130706433/x"]],
     [/URLs are not fetched/, ["file:///etc/passwd", "data:text/plain;base64,eA=="]],
-    [
-      /file is a path.*groundcrew upload_deliverable --task ONB-12 --file report.pdf/s,
-      ["/etc/passwd", " /tmp/a ", "~"],
-    ],
-    [/file is a path/, ["/home/ann/My report.pdf", "~/report", "./report", "../report.md", "docs/report"]],
+    [/file is a path.*groundcrew upload_deliverable --task ONB-12 --file report.pdf/s, ["/etc/passwd", "~"]],
+    [/file is a path/, [" /tmp/a ", "/home/ann/My report.pdf", "~/report", "./report", "../report.md", "docs/report"]],
     [/file is a path/, ["C:\\Users\\ann\\report.pdf", "c:/report", "\\\\server\\share\\report"]],
     [/base64/, ["not base64!", "abc==", "a"]],
   ] as const)
@@ -102,10 +99,8 @@ test("PUT /agent/upload_deliverable refuses what it cannot store and another age
     const response = await putFile(app, query, "some bytes");
     expect([response.status, await response.json()]).toEqual([status, refusal(expect.stringContaining(reason))]);
   }
-  const body = new Blob(["chunked"]).stream();
-  const init = { method: "PUT", body, duplex: "half" } as RequestInit;
-  const path = "/agent/upload_deliverable?task=ONB-1&name=a.txt";
-  const chunked = await app.request(path, toBridgeToken("Imhotep"), init);
+  const init = { method: "PUT", body: new Blob(["chunked"]).stream(), duplex: "half" } as RequestInit;
+  const chunked = await app.request("/agent/upload_deliverable?task=ONB-1&name=a.txt", toBridgeToken("Imhotep"), init);
   expect([chunked.status, await chunked.text()]).toEqual([400, expect.stringContaining("Content-Length")]);
   expect((await putFile(app, "task=ONB-1&name=x.md", "some bytes", "Thot")).status).toBe(403);
   expect(app.plane.attachments(item)).toEqual([]);

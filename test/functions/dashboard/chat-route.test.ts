@@ -19,9 +19,8 @@ async function createChatSetup(env: Record<string, string> = TELEGRAM) {
   };
   const takeUpdates = () => {
     const jobs = changes.splice(0).flatMap((change) => change.jobs ?? []);
-    return jobs
-      .filter(({ queue }) => queue === "updates" || queue === "people")
-      .map(({ body }) => updateBodySchema.parse(body));
+    const ofPeople = jobs.filter(({ queue }) => queue === "updates" || queue === "people");
+    return ofPeople.map(({ body }) => updateBodySchema.parse(body));
   };
   return { app, post, takeUpdates };
 }
@@ -47,8 +46,7 @@ async function createShownMessage(more: { text?: string; chat?: string; messageI
   const message = { text: "?", entities: [], chat: "-100", messageId: 5, at: 1, repeat: false, ...more };
   const buttons = [[{ text: `Yes${INVISIBLE}`, data: "pick:abc:0" }]];
   await all.app.store.commit({ put: [createChatMessagePut(MESSAGE_KEY, { ...message, history: [[1, 1]], buttons })] });
-  const readChat = async () => (await all.app.request("/api/chat", HTTP_ADMIN_TOKEN)).text();
-  return { ...all, readChat };
+  return { ...all, readChat: async () => (await all.app.request("/api/chat", HTTP_ADMIN_TOKEN)).text() };
 }
 
 test("the chat on the page contains no control, direction or invisible characters, in texts and buttons", async () => {

@@ -13,9 +13,7 @@ import {
   watchForcedCloses,
 } from "../../support/test-runtime.ts";
 
-const decoder = new TextDecoder();
-
-const ADMIN_READER = { viewer: ADMIN_VIEWER, mayRead: async () => true };
+const keepText = (text: string) => text;
 
 /** A clock that only the test advances; each step is one check of the store. */
 function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
@@ -26,11 +24,8 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
   const streams = createEventStreams(
     {
       store,
-      health: createHealth(
-        () => time.now,
-        (text) => text,
-      ),
-      storeHealth: createStoreHealth((text) => text),
+      health: createHealth(() => time.now, keepText),
+      storeHealth: createStoreHealth(keepText),
       notices: { report: async () => {}, recordAlive: async () => false, readCurrent: async () => [] },
       clock: () => time.now,
       stopping: stop.signal,
@@ -59,12 +54,12 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
 }
 
 function openStream({ streams }: Pick<ReturnType<typeof createStreamsSetup>, "streams">) {
-  const stream = streams.open(ADMIN_READER);
+  const stream = streams.open({ viewer: ADMIN_VIEWER, mayRead: async () => true });
   if (!stream) throw new Error("refused");
   const reader = stream.getReader();
   const next = async () => {
     const { value, done } = await reader.read();
-    return done ? "the end" : decoder.decode(value);
+    return done ? "the end" : new TextDecoder().decode(value);
   };
   return { next, reader };
 }
@@ -102,8 +97,7 @@ test("many event streams with stalled readers are aborted, the oldest of them fo
     await it.step();
     await reading.next();
   }
-  const third = openStream(it);
-  expect(await third.next()).toContain("change");
+  expect(await openStream(it).next()).toContain("change");
   await expect(
     (async () => {
       for (;;) if ((await deaf.next()) === "the end") return;

@@ -4,7 +4,7 @@ import { runCliHere } from "../../support/program.ts";
 import { createWakeSetup } from "../wake/wake-setup.ts";
 
 async function createWhySetup() {
-  const setup = await createWakeSetup("2026.9.6");
+  const setup = await createWakeSetup();
   const { app } = setup;
   const request = async (method: string, path: string, body?: object) => {
     const { status, json } = await app.call(path, body, method);
@@ -39,8 +39,9 @@ test("an idle task says what keeps it, and each remedy leads to the next sentenc
       action: { method: "POST", path: "/api/tasks/ONB-1/actions", body: { action: "assign", agent: "Imhotep" } },
     },
   });
-  const env = { GROUNDCREW_URL: app.url, ADMIN_TOKEN: HTTP_ADMIN_TOKEN };
-  const { out } = await runCliHere(["why", "onb-1"], { env });
+  const { out } = await runCliHere(["why", "onb-1"], {
+    env: { GROUNDCREW_URL: app.url, ADMIN_TOKEN: HTTP_ADMIN_TOKEN },
+  });
   expect(out).toBe("No agent is assigned to ONB-1.\nOn the page: Assign to Imhotep\n");
   const french = await request("GET", "/api/tasks/ONB-1/why?language=fr");
   expect(french).toMatchObject({ text: "ONB-1 n’est attribuée à aucun agent." });
@@ -96,7 +97,42 @@ test("idle tasks are filtered by agent and status, and the search finds closed t
   expect(await list("&agent=none")).toEqual([1, "ONB-1"]);
   expect(await list("&status=blocked")).toEqual([0]);
   const found = { key: "ONB-3", title: "Paint it", status: "done", agents: ["Imhotep"] };
-  const search = await request("GET", "/api/tasks?text=paint%20onb&status=all");
-  expect(search).toMatchObject({ total: 1, tasks: [found] });
+  expect(await request("GET", "/api/tasks?text=paint%20onb&status=all")).toMatchObject({ total: 1, tasks: [found] });
   await expect(request("GET", "/api/tasks?status=lost")).rejects.toThrow("400");
+});
+
+test("the set-up list follows an installation from the first call to the first finished task", async () => {
+  const env = { PLANE_WEBHOOK_SECRET: "secret-of-the-webhook" };
+  const { app, call, finishTask } = await createWakeSetup("2026.9.6", {}, undefined, { env });
+  type Setup = { ok: boolean; steps: { name: string; state: string; text: string }[] };
+  const read = async (query = ""): Promise<Setup> => app.read(`/api/setup${query}`);
+  const readStates = async () =>
+    Object.fromEntries((await read()).steps.map(({ name, state, text }) => [name, `${state}: ${text}`]));
+  expect(await readStates()).toEqual({
+    plane: "ok: Plane answers.",
+    key: "ok: Plane accepts Groundcrew's API key.",
+    webhook: expect.stringMatching(/^open: No test edit was made in Plane/),
+    telegram: "open: Telegram has not been used yet.",
+    agent: "open: No agent has called yet.",
+    task: "open: No task is done yet.",
+  });
+  await app.deps.notices.report("plane_refused", { values: { reason: "Given API token is not valid" } });
+  const refused = "failed: Plane refuses Groundcrew's API key: Given API token is not valid";
+  expect(await readStates()).toMatchObject({ key: refused });
+  await app.deps.notices.report("plane_refused", undefined);
+  app.addTask("Draw it", "Imhotep");
+  await app.poll();
+  await call("Imhotep", "list_my_tasks");
+  await finishTask("Imhotep", "ONB-1");
+  const { deps } = app;
+  deps.health.recordSuccess("telegram");
+  const address = [deps.settings.host, deps.settings.port, ""].join(" ");
+  const lastArrival = { nonce: "n", at: app.time.now, address, durationMs: 9 };
+  await deps.store.commit({ put: [{ key: "canary", value: { project: "p", item: "i", comment: "c", lastArrival } }] });
+  expect(await readStates()).toMatchObject({
+    agent: "ok: Agents are connected: Imhotep has called.",
+    task: "ok: A first task is done.",
+  });
+  const steps = [{ text: "Plane répond." }, {}, {}, {}, {}, {}];
+  expect(await read("?language=fr")).toMatchObject({ ok: true, steps });
 });

@@ -28,12 +28,11 @@ export async function createMessagesApp(options: Options = {}) {
   const app = await serveTestApp(liveMessagesApp);
   const client = await app.connectMcpClient("Concierge");
   /** Calls a tool over MCP as the Concierge; returns its answer, or the text of its refusal. */
-  async function callAsConcierge(tool: string, input: Record<string, unknown>) {
+  async function callAsConcierge(tool: string, input: Record<string, unknown>): Promise<unknown> {
     const result = await callTool(client, tool, input);
     await app.advanceAndDrain();
     const text = getResultText(result);
-    const answer: unknown = result.isError ? text : JSON.parse(text);
-    return answer;
+    return result.isError ? text : JSON.parse(text);
   }
 
   return Object.assign(app, {

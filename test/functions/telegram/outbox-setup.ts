@@ -11,27 +11,29 @@ import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";
 import { createTelegramBot, type TelegramBot } from "../../../shared/telegram/bot.ts";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 
-export const BOT_TOKEN = "1000:secret-token-of-the-tests";
 export const PLANE_BASE_URL = "https://plane.example.com";
 export const OUTBOX_CHAT = 42;
-/** How long a call to Telegram may take. */
-export const TELEGRAM_TIMEOUT_MS = 2_000;
 
 /** Creates an outbox with a simulated Telegram server over HTTP. Time passes only when a test advances it. */
-export async function createOutboxSetup(options: { burst?: number; chats?: number[] } = {}) {
-  const { burst, chats = [OUTBOX_CHAT] } = options;
+export async function createOutboxSetup(
+  options: { burst?: number; chats?: number[]; count?: (typeof noMetrics)["count"] } = {},
+) {
+  const { burst, chats = [OUTBOX_CHAT], count = noMetrics.count } = options;
   const time = { now: Date.parse("2026-11-21T08:00:00Z") };
   const clock = () => time.now;
-  const telegram = createTelegramSimulator({ clock, token: BOT_TOKEN, chats, limits: { tolerance: 0 } });
+  const token = "1000:secret-token-of-the-tests";
+  const telegram = createTelegramSimulator({ clock, token, chats, limits: { tolerance: 0 } });
   const apiRoot = await telegram.start();
   onTestFinished(() => telegram.stop());
   const store = createMemoryStore({ clock });
-  const bot = createTelegramBot({ token: BOT_TOKEN, apiRoot, fetch, metrics: noMetrics, timeout: TELEGRAM_TIMEOUT_MS });
+  const bot = createTelegramBot({ token, apiRoot, fetch, metrics: { ...noMetrics, count }, timeout: 2_000 });
   const lines: string[] = [];
   const log = createLog({ level: "debug", write: (line) => lines.push(line), clock });
   const jobHandler = createOutboxHandler(burst === undefined ? {} : { burstWindow: burst });
   const settings: OutboxDeps["settings"] = { locale: "en", plane: { url: PLANE_BASE_URL, workspace: "javisi" } };
   const deps: OutboxDeps = { settings, store, telegram: bot, log, clock, wait: async () => {}, notify: () => {} };
+
+  const getTexts = (chat: number | string = OUTBOX_CHAT) => telegram.chat(chat).messages.map(({ text }) => text);
 
   const handleJob = async (job: LeasedJob, changedDeps: Partial<OutboxDeps> = {}) =>
     jobHandler
@@ -50,17 +52,16 @@ export async function createOutboxSetup(options: { burst?: number; chats?: numbe
   }
   const takeJobs = () => store.take("outbox", jobHandler.leaseMs, jobHandler.concurrency);
 
-  /** Advances time in steps until the outbox is empty (except for dead letters), at most by `maxMs`. */
-  async function runUntilEmpty(maxMs = 600_000, step = 100): Promise<void> {
+  /** Advances time in steps until the outbox is empty (except for dead letters), or by `maxMs`; returns each text's keys. */
+  async function runUntilEmpty(maxMs = 600_000, step = 100): Promise<string[][]> {
     const end = time.now + maxMs;
     await handleDueJobs();
     while (time.now < end && (await store.stats()).queues.outbox.pending > 0) {
       time.now += step;
       await handleDueJobs();
     }
+    return getTexts().map(parseTaskKeys);
   }
-
-  const getTexts = (chat: number | string = OUTBOX_CHAT) => telegram.chat(chat).messages.map(({ text }) => text);
 
   return {
     ...{ time, telegram, store, bot, lines, jobHandler, deps, handleJob, handleDueJobs, takeJobs, runUntilEmpty },

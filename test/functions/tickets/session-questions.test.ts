@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { COLOUR, createAppWithSession, createSession, SIZE, TOOLS } from "./tickets-app.ts";
+import { HOUR } from "../../../shared/time.ts";
+import { COLOUR, createAppWithSession, createSession, createTicketsApp, SIZE, TOOLS } from "./tickets-app.ts";
 
 type Call = [tool_name: string, tool_input: object];
 
@@ -70,8 +71,7 @@ async function createAppWithRules() {
     const { behavior } = json.hookSpecificOutput.decision;
     return { behavior, offered: asked?.rule, isAsked: asked !== undefined };
   };
-  const readRules = async () => (await app.read("/api/permission-rules")).rules;
-  return { ...created, ask, readRules };
+  return { ...created, ask, readRules: async () => (await app.read("/api/permission-rules")).rules };
 }
 
 const OFFERS: [Call, string | undefined][] = [
@@ -91,11 +91,6 @@ const OFFERS: [Call, string | undefined][] = [
   [["mcp__ops__list", { any: 1 }], "mcp__ops__list"],
   [["Agent", { prompt: "x" }], undefined],
 ];
-
-test("a question offers a rule for what one command does, and none for what may do more", async () => {
-  const { ask } = await createAppWithRules();
-  for (const [call, rule] of OFFERS) expect.soft((await ask(call)).offered, JSON.stringify(call)).toBe(rule);
-});
 
 test("an answer for always adds the rule that it names; its uses are in the ticket's log, until it is taken back", async () => {
   const { app, ask, readRules, readSession } = await createAppWithRules();
@@ -127,8 +122,7 @@ test("a rule of the repository counts for its other tickets, and one of a ticket
   app.deps.wait = async () => {
     const all: { id: string; questions: { id: string }[] }[] = (await app.read("/api/sessions")).sessions;
     const question = all.find(({ id }) => id === "ONB-2")?.questions[0]?.id;
-    const answered = await app.call("/api/sessions/ONB-2/answer", { question, answer: "deny" });
-    asked += Number(answered.status === 200);
+    asked += Number((await app.call("/api/sessions/ONB-2/answer", { question, answer: "deny" })).status === 200);
   };
   await send("npm run build");
   expect(asked).toBe(0);
@@ -136,8 +130,9 @@ test("a rule of the repository counts for its other tickets, and one of a ticket
   expect(asked).toBe(1);
 });
 
-test("no rule is added for what none was offered for, and an answer for another input is refused", async () => {
-  const { app, token, readSession, readRules } = await createAppWithRules();
+test("a question offers a rule for what one command does, and none, which then is not added, for what may do more; an answer for another input is refused", async () => {
+  const { app, token, ask, readSession, readRules } = await createAppWithRules();
+  for (const [call, rule] of OFFERS) expect.soft((await ask(call)).offered, JSON.stringify(call)).toBe(rule);
   const { json } = await app.holdHook(token, toHook(bash("id; ls")), async () => {
     const [{ id }] = (await readSession()).questions;
     expect((await app.answer(id, "allow_always")).status).toBe(400);
@@ -170,24 +165,19 @@ async function createAppWithQuestions() {
   return { ...created, readQuestions, answerOpen, holdSeries };
 }
 
-test("A question that takes several options is answered by several of them with a text of one's own", async () => {
-  const { answerOpen, holdSeries } = await createAppWithQuestions();
-  const { json } = await holdSeries([TOOLS], () => answerOpen("tsx, ky, and axios, too"));
-  expect(json).toEqual(toDecision([TOOLS], { "Which tools?": 'ky, tsx, "and axios, too"' }));
-});
-
-test("An answer that is repeated changes nothing, and another one to an earlier question does not answer the next one", async () => {
+test("A question is answered by several options and a text of one's own; an answer that is repeated changes nothing, and none is for the next one", async () => {
   const { app, readQuestions, answerOpen, holdSeries } = await createAppWithQuestions();
-  const { json } = await holdSeries([COLOUR, SIZE], async () => {
+  const { json } = await holdSeries([COLOUR, TOOLS], async () => {
     const [first] = await readQuestions();
     await answerOpen("Blue");
     const second = await readQuestions();
     for (const [answer, status] of [["Blue", 200] as const, ["Red", 409] as const])
       expect((await app.answer(first.id, answer)).status).toBe(status);
     expect(await readQuestions()).toEqual(second);
-    await answerOpen("M");
+    await answerOpen("tsx, ky, and axios, too");
   });
-  expect(json).toEqual(toDecision([COLOUR, SIZE], { "Which colour?": "Blue", "Which size?": "M" }));
+  const answers = { "Which colour?": "Blue", "Which tools?": 'ky, tsx, "and axios, too"' };
+  expect(json).toEqual(toDecision([COLOUR, TOOLS], answers));
 });
 
 test("After kill -9 between two answers, the repeated request continues with the next question and gets both answers", async () => {
@@ -230,4 +220,90 @@ test("A series that somebody answers in the terminal is closed, whichever of its
   expect(status).toBe(204);
   expect(await readSession()).toMatchObject({ state: "running", questions: [] });
   expect((await app.exchange([createSession()])).sessions[0]?.inputs).toEqual([]);
+});
+
+const PLAN = "# Plan\n1. edit a.txt\n2. commit\n";
+const toOutput = (decision: object) => ({ hookSpecificOutput: { hookEventName: "PermissionRequest", decision } });
+const APPROVAL = toOutput({
+  ...{ behavior: "allow", updatedInput: { plan: PLAN } },
+  updatedPermissions: [{ type: "setMode", mode: "default", destination: "session" }],
+});
+const toDenial = (message: string) => toOutput({ behavior: "deny", message });
+
+/** ONB-1, whose session plans first: by its repository, or by a label of its work item. */
+async function createPlanningApp(label?: string) {
+  const repository = label === undefined ? { path: "/srv/onb", plan_first: true } : "/srv/onb";
+  const app = await createTicketsApp({ repositories: { ONB: repository } });
+  const labels = label === undefined ? [] : [app.plane.addLabel(app.onb, label).id];
+  await app.requestTicket("Write it down", { labels });
+  const token = await app.runSession();
+  const hook = (event: string, fields: object) =>
+    app.hook(token, { hook_event_name: event, permission_mode: "plan", ...fields });
+  /** Claude Code shows a plan, and a person does this while it waits; resolves with what it is answered. */
+  const showPlan = (act: () => unknown = () => {}, tool_input: object = { plan: PLAN }) => {
+    const shown = { tool_name: "ExitPlanMode", tool_input };
+    return app.holdHook(token, { hook_event_name: "PermissionRequest", permission_mode: "plan", ...shown }, act);
+  };
+  return { app, hook, showPlan, readSession: app.readSession };
+}
+
+test("TICKET-04 A plan is a request, whole; approved it goes on in the same conversation with exactly what was shown", async () => {
+  const { app, hook, showPlan, readSession } = await createPlanningApp();
+  expect((await app.exchange([createSession()])).sessions).toMatchObject([{ plans: true }]);
+  const seen: object[] = [];
+  const approve = async () => {
+    seen.push(...(await app.readRequests()), await readSession(), await app.decide("approve"));
+  };
+  const answer = await showPlan(approve, { plan: PLAN.replace("edit", "edit\u202e") });
+  expect(seen).toMatchObject([
+    { kind: "plan", text: PLAN, answers: ["approve", "send_back", "reject"], from: "Claude Code" },
+    { state: "waiting", plan: "open", questions: [{ kind: "plan", text: PLAN }] },
+    { status: 200 },
+  ]);
+  expect(answer.json).toEqual(APPROVAL);
+  await hook("PostToolUse", { tool_name: "ExitPlanMode", tool_input: {} });
+  expect(await readSession()).toMatchObject({ state: "running", plan: "approved", questions: [] });
+  expect((await app.exchange([createSession()])).sessions).toMatchObject([{ plans: false }]);
+});
+
+test("TICKET-04 A plan is sent back with a person's words as often as needed, and rejected it ends the ticket", async () => {
+  const { app, showPlan, readSession } = await createPlanningApp();
+  const words = `Use b.txt\n${"x".repeat(9_000)}`;
+  const sendBack = async () => {
+    expect((await app.decide("send_back")).status).toBe(400);
+    expect((await app.decide("send_back", { comment: words })).status).toBe(200);
+  };
+  expect((await showPlan(sendBack)).json).toEqual(toDenial(words));
+  expect(await readSession()).toMatchObject({ state: "running", plan: "open" });
+  expect((await showPlan(() => app.decide("reject"))).status).toBe(204);
+  expect((await app.exchange([createSession()])).stop).toMatchObject([{ ticket: "ONB-1", reason: "cancelled" }]);
+});
+
+test("TICKET-04 Without an approved plan nothing is completed; a plan that is not written is asked for", async () => {
+  const { app, hook, showPlan, readSession } = await createPlanningApp("Plan-First");
+  const missing = "There is no plan. Write it to the plan file, then call ExitPlanMode again.";
+  expect((await showPlan(undefined, {})).json).toEqual(toDenial(missing));
+  expect((await hook("UserPromptExpansion", { command_name: "complete", command_args: "All is done" })).json).toEqual({
+    decision: "block",
+    reason: "The plan has not been approved yet: approve it first",
+  });
+  await app.exchange([createSession({ completion: { summary: "All is done", source: "file" } })]);
+  expect(await readSession()).toMatchObject({ state: "running", plan: "open" });
+});
+
+test("TICKET-04 A plan waits as long as it takes: beyond the session's time, and after its hook, when the answer is typed", async () => {
+  const { app, hook, showPlan, readSession } = await createPlanningApp();
+  const { ends_at: before } = await readSession();
+  // Nobody answers while the hook is held.
+  expect((await showPlan()).status).toBe(204);
+  app.advance(3 * HOUR);
+  await app.tick();
+  const message = "Claude Code needs your approval for the plan";
+  await hook("Notification", { notification_type: "permission_prompt", message });
+  expect(await readSession()).toMatchObject({ state: "waiting", questions: [{ kind: "plan" }] });
+  await app.decide("approve");
+  const [session] = (await app.exchange([createSession()])).sessions;
+  expect(session).toMatchObject({ inputs: [{ kind: "keys", text: "2" }], plans: false });
+  const { ends_at: after } = await readSession();
+  expect(Date.parse(after) - Date.parse(before)).toBeGreaterThanOrEqual(3 * HOUR);
 });

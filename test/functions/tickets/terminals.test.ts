@@ -109,8 +109,8 @@ test("a frame that cannot be one, or is of an unknown ticket or another run, is 
 
 test("a viewer that reads slowly gets the newest picture only, and holds up nobody", async () => {
   const { app } = await createTerminalsApp();
-  const streams = createTerminalStreams(app.deps);
   const viewer = { ticket: "ONB-1", access: { viewer: ADMIN_VIEWER, mayRead: async () => true } };
+  const streams = createTerminalStreams(app.deps);
   const [slow, quick] = [1, 2].map(() => streams.open({ ...viewer })?.getReader());
   const decoder = new TextDecoder();
   const readQuick = async () => decoder.decode((await quick?.read())?.value);

@@ -103,8 +103,7 @@ export function addTicketCalls<App extends Awaited<ReturnType<typeof createHttpT
     },
     /** Reads `/health`, without the timeout that the clock of these tests would end at once. */
     async readHealth() {
-      const health = healthRoute.app({ ...http.deps, wait: () => new Promise(() => {}) });
-      return (await health.request("/")).json();
+      return (await healthRoute.app({ ...http.deps, wait: () => new Promise(() => {}) }).request("/")).json();
     },
     /** Sends what the branch of ONB-1 changes, as its runner does. */
     async sendDifference(text: string, change: { run?: number; round?: number; left_out?: number } = {}) {

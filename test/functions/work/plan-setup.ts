@@ -94,8 +94,9 @@ export async function createPlanSetup(options: Parameters<typeof createAgentTest
     readWish: (id: string) => findWish(app.deps, id),
     /** Reads the plans as `title: state done/total`. */
     async listPlans(): Promise<string[]> {
-      const runs = await readPlanRuns(app.deps);
-      return runs.map(({ title, state, done, total }) => `${title}: ${state} ${done}/${total}`);
+      return (await readPlanRuns(app.deps)).map(
+        ({ title, state, done, total }) => `${title}: ${state} ${done}/${total}`,
+      );
     },
     /** The run of the only plan. */
     async readOnlyRun() {

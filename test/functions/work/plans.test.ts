@@ -77,8 +77,7 @@ test("a step that Plane refuses for good ends the plan, wakes the Concierge with
   app.plane.faults.add({ method: "POST", path: /relations/ }, { kind: "status", status: 400 }, 1);
   await plan();
   await setup.advanceSeconds(60);
-  const reason = expect.stringContaining("Plane");
-  expect(await setup.readOnlyRun()).toMatchObject({ state: "failed", reason });
+  expect(await setup.readOnlyRun()).toMatchObject({ state: "failed", reason: expect.stringContaining("Plane") });
   expect(takeWakes()).toEqual(["Concierge: WEBS Your plan could not be carried out"]);
   await plan();
   await settle();
@@ -225,10 +224,8 @@ test.each(["before", "after"] as const)(
       expect(await setup.readWish(wish), label).toMatchObject({ state: "planned" });
       // A wake whose process ended before its call may have arrived.
       const approval = "Concierge: new A person approved your plan";
-      expect(
-        takeWakes().filter((wake) => wake !== approval),
-        label,
-      ).toEqual(EXPECTED_WAKES);
+      const otherWakes = takeWakes().filter((wake) => wake !== approval);
+      expect(otherWakes, label).toEqual(EXPECTED_WAKES);
     }
     expect(nth).toBeGreaterThan(60);
   },
@@ -241,24 +238,23 @@ test("RECUR-02 schedule_work creates a template, and nobody is woken for it", as
   const { app, callTool, settle, takeWakes } = await createWishedSetup();
   expect(await callTool("Concierge", "schedule_work", WORK)).toMatchObject({ recurs: "every Monday at 9:00" });
   await settle();
-  expect(await listSchedules(app.deps)).toMatchObject([
-    { name: "Check the backups", cron: "0 9 * * 1", origin: "plane", key: "ONB-1" },
-  ]);
-  const [template] = app.plane.items(app.onb);
-  expect(app.readPlaneItem(template ?? { id: "" })).toMatchObject({
-    state: "Backlog",
-    assignees: ["Thot"],
-    labels: expect.arrayContaining(["recurring"]),
-  });
+  const schedule = { name: "Check the backups", cron: "0 9 * * 1", origin: "plane", key: "ONB-1" };
+  expect(await listSchedules(app.deps)).toMatchObject([schedule]);
+  const [template = { id: "" }] = app.plane.items(app.onb);
+  const labels = expect.arrayContaining(["recurring"]);
+  expect(app.readPlaneItem(template)).toMatchObject({ state: "Backlog", assignees: ["Thot"], labels });
   expect(takeWakes().filter((wake) => wake.startsWith("Thot"))).toEqual([]);
   expect(await callTool("Concierge", "schedule_work", WORK)).toMatchObject({ key: "ONB-1", remaining: 0 });
   expect(app.plane.items(app.onb)).toHaveLength(1);
 });
 
-test("RECUR-02 for a person's wish, schedule_work awaits approval, which shows when it recurs", async () => {
+test("RECUR-02 for a person's wish, schedule_work refuses words that are no schedule and an unknown project, and awaits approval, which shows when it recurs", async () => {
   const setup = await createPlanSetup();
   const { app, callTool, addWish, settle } = setup;
   await addWish("Check the backups each Monday");
+  await expect(callTool("Concierge", "schedule_work", { ...WORK, when: "every 2 weeks" })).rejects.toThrow("counted");
+  await expect(callTool("Concierge", "schedule_work", { ...WORK, project: "NOPE" })).rejects.toThrow("NOPE");
+  await expect(callTool("Thot", "schedule_work", WORK)).rejects.toThrow();
   expect(await callTool("Concierge", "schedule_work", WORK)).toMatchObject({ awaiting_approval: true });
   await settle();
   expect(app.plane.items(app.onb)).toEqual([]);
@@ -267,12 +263,4 @@ test("RECUR-02 for a person's wish, schedule_work awaits approval, which shows w
   expect(await approveOnly(setup)).toBe("decided");
   await settle();
   expect(await listSchedules(app.deps)).toMatchObject([{ cron: "0 9 * * 1" }]);
-});
-
-test("RECUR-02 schedule_work refuses words that are no schedule, and an unknown project", async () => {
-  const { app, callTool } = await createPlanSetup();
-  await expect(callTool("Concierge", "schedule_work", { ...WORK, when: "every 2 weeks" })).rejects.toThrow("counted");
-  await expect(callTool("Concierge", "schedule_work", { ...WORK, project: "NOPE" })).rejects.toThrow("NOPE");
-  await expect(callTool("Thot", "schedule_work", WORK)).rejects.toThrow();
-  expect(app.plane.items(app.onb)).toEqual([]);
 });

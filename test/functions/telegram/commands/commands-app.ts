@@ -3,6 +3,8 @@ import { createOutboxHandler } from "../../../../functions/telegram/outbox-handl
 import { createNotificationRules } from "../../../../functions/telegram/rules.ts";
 import { pollTelegramOnce } from "../../../../functions/telegram/updates/receive-updates.ts";
 import { workHandler } from "../../../../functions/work.ts";
+import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
+import { keepDefined } from "../../../../shared/omit-undefined.ts";
 import type { SimulatedMessage } from "../../../../simulators/telegram/chats.ts";
 import { createTelegramSimulator } from "../../../../simulators/telegram/telegram-simulator.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
@@ -102,6 +104,10 @@ export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...opt
   const all = Object.assign(app, {
     telegram,
     pollUpdates,
+    /** Stores an update as the webhook of Telegram does. */
+    async storeUpdate(update: unknown, correlation = "c1") {
+      await app.store.commit({ jobs: keepDefined([createUpdateJob(update, correlation)]) });
+    },
     /** The bot's messages in a chat. */
     getBotMessages,
     /** Sends a message as a user and returns the bot's replies to it. */

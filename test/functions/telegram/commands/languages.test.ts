@@ -13,10 +13,8 @@ test("each command has a French name, which answers as the English one", async (
     annoncer: "unmute",
   });
   for (const [french, english] of names) {
-    const [own, other] = [
-      await app.sendAndGetReply(`/plane ${french}`),
-      await app.sendAndGetReply(`/plane ${english}`),
-    ];
+    const own = await app.sendAndGetReply(`/plane ${french}`);
+    const other = await app.sendAndGetReply(`/plane ${english}`);
     expect(own, french).not.toContain("inconnue");
     expect(own.split("\n")[0], french).toBe(other.split("\n")[0]);
   }

@@ -1,8 +1,10 @@
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { cyclesTick } from "../../../../functions/poll/poll-tick.ts";
 import { findStoredTask } from "../../../../shared/tasks/find-task.ts";
 import { askHuman } from "../../../../shared/tasks/people/questions.ts";
 import { DAY } from "../../../../shared/time.ts";
+import { pickSize } from "../../../reliability/random-source.ts";
 import { createCommandsApp, toPlainText } from "./commands-app.ts";
 
 test("NOTIF-06 /plane status shows projects with progress, each agent's task, what is blocked or waits for a person, and the data's age, without a request to Plane", async () => {
@@ -79,8 +81,7 @@ test("NOTIF-06 a name or a command with a typo offers the most similar one, and 
 
 test("NOTIF-06 a long reply is paged with buttons, and nothing is truncated", async () => {
   const app = await createCommandsApp();
-  const title = (n: number) => `Task number ${n} ${"x".repeat(200)}`;
-  for (let n = 1; n <= 25; n += 1) app.addTask(title(n), "Imhotep");
+  for (let n = 1; n <= 25; n += 1) app.addTask(`Task number ${n} ${"x".repeat(200)}`, "Imhotep");
   await app.runFirstPoll();
   const [first] = await app.sendMessage("/plane agent Imhotep");
   const pages = [toPlainText(first)];
@@ -105,8 +106,7 @@ test("NOTIF-06 /plane task shows everything known of a task: card, blockers, tim
   await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
   await app.actAs("Imhotep").report("ONB-1", { percent: 60, text: "half of it", confidence: 0.9, cost: 1.5 });
   await app.runUntilIdle();
-  const lines = (await app.sendAndGetReply("/plane task ONB-1")).split("\n");
-  expect(lines).toEqual(
+  expect((await app.sendAndGetReply("/plane task ONB-1")).split("\n")).toEqual(
     expect.arrayContaining([
       "🔵 ONB-1 Write <b>the</b> mail",
       "Status: in progress",
@@ -167,3 +167,51 @@ test("/plane cycle shows progress and forecast for two requests, /plane digest w
   expect(stored).toContain("2 of 5 done, 3 tasks left");
   expect(stored).toContain("⚠️ Plane did not respond: these are stored data.");
 });
+
+const HOSTILE_TEXTS = [
+  ...["<b>bold</b>", "_*[x](https://evil.example)", "\u202egnp.exe\u2066", "$(id) `ls`", "a\nb", "; --flag"],
+  ...["\u001b[31m", "@durov #tag /plane cancel ONB-1", "evil.example", "😀".repeat(40), "\ud83d", "x".repeat(250)],
+  ...['"quoted" «ainsi»', "   "],
+];
+const title = fc
+  .oneof(
+    fc.string({ unit: "binary", maxLength: 80 }),
+    fc.array(fc.constantFrom(...HOSTILE_TEXTS), { minLength: 1, maxLength: 4 }).map((parts) => parts.join(" ")),
+  )
+  .map((text) => text.toWellFormed().replaceAll("\u0000", "").slice(0, 255).toWellFormed());
+
+test("hostile titles, names and words stay text in every reply, and Telegram accepts each (reliability 18)", {
+  timeout: 300_000,
+}, async () => {
+  const titles = fc.array(title, { minLength: 1, maxLength: 6 });
+  await fc.assert(fc.asyncProperty(titles, title, tryCommands), { numRuns: pickSize(300, 4) });
+});
+
+async function tryCommands(titles: string[], word: string) {
+  const app = await createCommandsApp();
+  for (const name of titles) app.addTask(name.trim() === "" ? "?" : name, "Imhotep");
+  await app.runFirstPoll();
+  const commandTexts = [
+    "/plane status",
+    "/plane project ONB",
+    "/plane agent Imhotep",
+    "/plane task ONB-1",
+    `/plane task ${word}`,
+    `/plane project ${word}`,
+    `/plane ${word}`,
+    `/plane new ONB ${word}`,
+    `/plane assign ONB-1 ${word}`,
+    `/plane mute ${word}`,
+    `/plane block ONB-1 ${word}`,
+  ];
+  for (const text of commandTexts) expect((await app.sendMessage(text)).length, text).toBe(1);
+  expect(app.telegram.calls.filter(({ outcome }) => outcome !== "ok" && outcome !== "429")).toEqual([]);
+  // No line break of others, no bidirectional mark and no control character of a terminal.
+  for (const { text } of app.getBotMessages())
+    expect(text).not.toMatch(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]|[^\P{Cc}\n]/u);
+  const types = app.getBotMessages().flatMap(({ entities }) => entities.map(({ type }) => type));
+  expect(types.filter((type) => !["bold", "code", "text_link"].includes(type))).toEqual([]);
+  const links = app.getBotMessages().flatMap(({ entities }) => entities.flatMap(({ url }) => url ?? []));
+  expect(links.filter((url) => !url.startsWith(app.plane.url))).toEqual([]);
+  expect((await app.store.listDeadJobs("updates")).concat(await app.store.listDeadJobs("outbox"))).toEqual([]);
+}

@@ -152,38 +152,7 @@ test("/plane mute stops notifications of a task or a project for the given time,
   expect(await app.sendAndGetReply("/plane mute website until noon")).toContain("“until noon” is not a valid duration");
 });
 
-test("RECUR-02 /plane every reads back what was understood, and creates it once when the project is tapped", async () => {
-  const app = await createCommandsApp();
-  await app.runFirstPoll();
-  const [question] = await app.sendMessage("/plane every monday 9:00 check the backups @thot\nAll of them");
-  expect(toPlainText(question)).toBe(
-    [
-      "🔁 check the backups",
-      "every Monday at 9:00",
-      "Assigned to Thot",
-      "Next: Nov 23, 2026 09:00 · Nov 30, 2026 09:00 · Dec 7, 2026 09:00",
-      "Nothing is created before you tap the project.",
-    ].join("\n"),
-  );
-  expect(app.plane.items(app.onb)).toEqual([]);
-  const create = question?.buttons[0]?.[0]?.callback_data ?? "";
-  await app.tapButton(question, "Create in Onboarding");
-  const [template] = app.plane.items(app.onb);
-  expect(app.readPlaneItem(template ?? { id: "" })).toMatchObject({
-    name: "check the backups",
-    state: "Backlog",
-    assignees: ["Thot"],
-    labels: expect.arrayContaining(["recurring"]),
-  });
-  expect(template?.description_html).toContain("All of them");
-  expect(await listSchedules(app.deps)).toMatchObject([{ cron: "0 9 * * 1", name: "check the backups", key: "ONB-1" }]);
-  await app.tapButtonData(question?.id ?? 0, create);
-  expect(app.plane.items(app.onb)).toHaveLength(1);
-  const replaced = app.getBotMessages().find(({ id }) => id === question?.id);
-  expect(toPlainText(replaced)).toBe("🔁 Recurs every Monday at 9:00: ONB-1 check the backups");
-});
-
-test("RECUR-02 words that are no schedule are refused with the forms that are", async () => {
+test("RECUR-02 /plane every refuses what is no schedule with the forms that are, reads back what was understood, and creates it once when the project is tapped", async () => {
   const app = await createCommandsApp();
   await app.runFirstPoll();
   for (const [words, why] of [
@@ -199,5 +168,23 @@ test("RECUR-02 words that are no schedule are refused with the forms that are", 
   expect(await app.sendAndGetReply("/plane every monday 9:00")).toContain("What recurs?");
   expect(await app.sendAndGetReply("/plane every monday 9:00 check @thot @imhotep")).toContain("one assignee only");
   expect(await app.sendAndGetReply("/plane every monday 9:00 check @nobody")).toContain("nobody");
+  const [question] = await app.sendMessage("/plane every monday 9:00 check the backups @thot\nAll of them");
+  expect(toPlainText(question)).toBe(
+    "🔁 check the backups\nevery Monday at 9:00\nAssigned to Thot\n" +
+      "Next: Nov 23, 2026 09:00 · Nov 30, 2026 09:00 · Dec 7, 2026 09:00\n" +
+      "Nothing is created before you tap the project.",
+  );
   expect(app.plane.items(app.onb)).toEqual([]);
+  const create = question?.buttons[0]?.[0]?.callback_data ?? "";
+  await app.tapButton(question, "Create in Onboarding");
+  const [template] = app.plane.items(app.onb);
+  const labels = expect.arrayContaining(["recurring"]);
+  const made = { name: "check the backups", state: "Backlog", assignees: ["Thot"], labels };
+  expect(app.readPlaneItem(template ?? { id: "" })).toMatchObject(made);
+  expect(template?.description_html).toContain("All of them");
+  expect(await listSchedules(app.deps)).toMatchObject([{ cron: "0 9 * * 1", name: "check the backups", key: "ONB-1" }]);
+  await app.tapButtonData(question?.id ?? 0, create);
+  expect(app.plane.items(app.onb)).toHaveLength(1);
+  const replaced = app.getBotMessages().find(({ id }) => id === question?.id);
+  expect(toPlainText(replaced)).toBe("🔁 Recurs every Monday at 9:00: ONB-1 check the backups");
 });

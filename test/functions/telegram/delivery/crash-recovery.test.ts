@@ -203,28 +203,25 @@ test.each(KILLS)("(reliability 14) a crash %s each step of a reply loses nothing
   expect(marked).toBe(1);
 });
 
-test.each(["notification", "reply"])(
-  "a short outage of the store after a %s is sent neither repeats it nor loses its record",
-  async (type) => {
-    const setup = await createOutboxSetup({ burst: 600_000 });
-    if (type === "reply") await setup.store.commit({ jobs: [createReplyJob(OUTBOX_CHAT, ANSWER, "1", "c1")] });
-    else await setup.enqueue(1);
-    let failures = 2;
-    let isSent = false;
-    const telegram = wrapBot(setup.bot, (call) => {
-      isSent = true;
-      return call();
-    });
-    const commit: typeof setup.store.commit = async (commitRequest) => {
-      if (isSent && failures > 0) {
-        failures -= 1;
-        throw new Error("the store is unavailable");
-      }
-      return setup.store.commit(commitRequest);
-    };
-    await setup.handleJob(await setup.takeJob(), { telegram, store: { ...setup.store, commit } });
-    await setup.runUntilEmpty();
-    expect(setup.getTexts()).toEqual([expect.not.stringContaining(REPEAT_MARK)]);
-    expect((await setup.store.scan(chatMessageSet)).rows).toHaveLength(1);
-  },
-);
+test.each(["notification", "reply"])("a short store outage after a %s neither repeats nor loses it", async (type) => {
+  const setup = await createOutboxSetup({ burst: 600_000 });
+  if (type === "reply") await setup.store.commit({ jobs: [createReplyJob(OUTBOX_CHAT, ANSWER, "1", "c1")] });
+  else await setup.enqueue(1);
+  let failures = 2;
+  let isSent = false;
+  const telegram = wrapBot(setup.bot, (call) => {
+    isSent = true;
+    return call();
+  });
+  const commit: typeof setup.store.commit = async (commitRequest) => {
+    if (isSent && failures > 0) {
+      failures -= 1;
+      throw new Error("the store is unavailable");
+    }
+    return setup.store.commit(commitRequest);
+  };
+  await setup.handleJob(await setup.takeJob(), { telegram, store: { ...setup.store, commit } });
+  await setup.runUntilEmpty();
+  expect(setup.getTexts()).toEqual([expect.not.stringContaining(REPEAT_MARK)]);
+  expect((await setup.store.scan(chatMessageSet)).rows).toHaveLength(1);
+});

@@ -25,9 +25,8 @@ async function finishTask(
   return key;
 }
 
-/** Simulates the work of Saturday, 21 November 2026, and stops at the time of the next morning's digest. */
-async function createDayAfter(options: Parameters<typeof createLiveMessagesApp>[0] = {}) {
-  const app = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } }, ...options });
+test("the daily digest (NOTIF-08) shows completed tasks with time and cost, blocked tasks since when, due tasks, forecast and cost", async () => {
+  const app = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } } });
   for (const title of ["Write the mail", "Send the mail", "Read the answer"])
     await finishTask(app, "Imhotep", title, 1_200_000);
   app.addTask("Think about it", "Imhotep");
@@ -40,11 +39,6 @@ async function createDayAfter(options: Parameters<typeof createLiveMessagesApp>[
   await app.actAs("Thot").setStatus(block, { status: "blocked", text: "No paint" });
   await finishTask(app, "Imhotep", "Write the terms", 600_000, { confidence: 0.55 });
   app.time.now = toTime("2026-11-22T08:00:00Z");
-  return app;
-}
-
-test("the daily digest (NOTIF-08) shows completed tasks with time and cost, blocked tasks since when, due tasks, forecast and cost", async () => {
-  const app = await createDayAfter();
   await digestTick.run(app.deps);
   await app.advanceAndDrain(60_000);
   expect(getDigests(app)).toHaveLength(1);

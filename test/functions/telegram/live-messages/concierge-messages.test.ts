@@ -27,18 +27,14 @@ test("a message is refused with what to do: an empty or long text, choices witho
   expect(await app.callTool("Imhotep", "message_human", { text: "Hello" })).toMatchObject({ status: 403 });
   expect(await app.messageHuman({ text: "x".repeat(3_501) })).toContain("text: Too big");
   expect(await app.messageHuman({ text: "@x".repeat(1_700) })).toContain("does not fit into one message");
-  expect(await app.messageHuman({ text: "x".repeat(2_001), kind: "ask" })).toContain(
-    "A question has at most 2000 characters. Shorten text.",
-  );
+  const long = await app.messageHuman({ text: "x".repeat(2_001), kind: "ask" });
+  expect(long).toContain("A question has at most 2000 characters. Shorten text.");
   expect(app.getBotMessages()).toEqual([]);
   await app.messageHuman({ text: "x".repeat(3_500) });
   expect(app.getBotMessages()[0]?.text).toContain("x".repeat(3_500));
-  const withoutChat = await createHttpTestApp();
-  const { status, json } = await withoutChat.callTool("Concierge", "message_human", { text: "Done" });
-  expect([status, JSON.stringify(json)]).toEqual([
-    409,
-    expect.stringContaining("No chat with the human is configured."),
-  ]);
+  const { status, json } = await (await createHttpTestApp()).callTool("Concierge", "message_human", { text: "Done" });
+  const message = expect.stringContaining("No chat with the human is configured.");
+  expect([status, json]).toMatchObject([409, { error: { message } }]);
 });
 
 test("a question about no task is one while it is open; a press of an authorized user answers it and wakes the Concierge once (reliability 17)", async () => {
@@ -60,21 +56,16 @@ test("a question about no task is one while it is open; a press of an authorized
   expect(app.getButtonLabels(message())).toEqual([]);
   expect(app.getWakes()).toEqual([expect.stringContaining("Ada (Telegram): No")]);
   expect(app.getWakes()[0]).toMatch(/^concierge: .*- Answer: Your question to the person is answered/s);
-  expect(await app.messageHuman(QUESTION)).toEqual({
-    ...Object(question),
-    status: "answered",
-    answer: "No",
-    data: "others: answer (2)",
-  });
+  const answered = { status: "answered", answer: "No", data: "others: answer (2)" };
+  expect(await app.messageHuman(QUESTION)).toEqual({ ...Object(question), ...answered });
 });
 
 test("a question about no task is asked again after one and six hours as a reply to its first message, and closed after 30 days", async () => {
   const app = await createMessagesApp();
   await app.messageHuman(QUESTION);
   const first = app.findMessage("Dark mode");
-  expect(await app.sendAndGetReply("/plane status")).toMatch(
-    /❓ Concierge, since \d\d:\d\d: Dark mode for the blog, too\?/,
-  );
+  const listed = /❓ Concierge, since \d\d:\d\d: Dark mode for the blog, too\?/;
+  expect(await app.sendAndGetReply("/plane status")).toMatch(listed);
   await app.advanceAndDrain(HOUR + 5_000);
   expect(toPlainText(app.findMessage("reminder"))).toContain("Question (reminder) from Concierge:");
   expect(app.findMessage("reminder")?.replyTo).toBe(first?.id);
@@ -104,13 +95,12 @@ const PLAN = { project: "Dark mode", tasks: TASKS };
 
 async function proposePlan(app: MessagesApp, plan: Record<string, unknown> = PLAN) {
   await app.sendMessage("/plane new add dark mode to the website");
-  const answer = await app.callAsConcierge("plan_project", plan);
-  return { answer, message: () => app.findMessage("Plan to approve") };
+  return { answer: await app.callAsConcierge("plan_project", plan), message: () => app.findMessage("Plan to approve") };
 }
 
 const findProject = (app: MessagesApp) => app.findItemNames("Dark mode");
 
-test("a plan for a person's wish is shown with its tasks, assignees, dependencies and totals before anything is created", async () => {
+test("a plan for a person's wish is shown with its tasks, assignees, dependencies and totals, and not judged by strangers (reliability 17); cancelled, it creates nothing, and the same plan is refused", async () => {
   const app = await createMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } } });
   const { message } = await proposePlan(app);
   expect(toPlainText(message())).toBe(
@@ -127,6 +117,16 @@ test("a plan for a person's wish is shown with its tasks, assignees, dependencie
     ].join("\n"),
   );
   expect(app.getButtonLabels(message())).toEqual(["✅ Approve", "✏️ Change", "✖️ Cancel"]);
+  expect(await app.tapButton(message(), "✅ Approve", STRANGER_USER)).toBe("");
+  await app.replyTo(message(), "ok", STRANGER_USER);
+  expect(await app.sendAndGetReply("/plane status")).toMatch(/🗺️ Dark mode: 3 tasks \(Concierge, since \d\d:\d\d\)/);
+  expect(await app.sendAndGetReply("/plane digest")).toContain("🗺️ Plans to approve (1)\n• Dark mode – 3 tasks");
+  const wakes = app.getWakes().length;
+  expect(await app.tapButton(app.findMessage("Plan to approve"), "✖️ Cancel")).toBe("Cancelled by Ada (Telegram)");
+  expect(await app.sendAndGetReply("/plane status")).not.toContain("Dark mode: 3 tasks");
+  expect(app.getWakes().slice(wakes)).toEqual([expect.stringContaining("do not plan it again")]);
+  expect(await app.callAsConcierge("plan_project", PLAN)).toContain("rejected");
+  await app.advanceAndDrain(30_000);
   expect(await findProject(app)).toBeUndefined();
 });
 
@@ -148,27 +148,10 @@ test("a plan shows its description and those of its tasks, and is approved in th
   expect(app.getButtonLabels(later)).toEqual(["✏️ Change", "✖️ Cancel"]);
   expect(toPlainText(later)).toContain("does not show all of it");
   const change = later?.buttons[0]?.[0]?.callback_data ?? "";
-  expect(await app.tapButtonData(later?.id ?? 0, change.replace(":words.", ":approve."))).toContain(
-    "does not show all",
-  );
+  const toast = await app.tapButtonData(later?.id ?? 0, change.replace(":words.", ":approve."));
+  expect(toast).toContain("does not show all");
   await app.replyTo(later, "ok");
   expect(await app.tapButtonData(later?.id ?? 0, approve)).toContain("The plan has changed since");
-  await app.advanceAndDrain(30_000);
-  expect(await findProject(app)).toBeUndefined();
-});
-
-test("a plan is not judged by strangers (reliability 17); cancelled, it creates nothing, and the same plan is refused", async () => {
-  const app = await createMessagesApp();
-  const { message } = await proposePlan(app);
-  expect(await app.tapButton(message(), "✅ Approve", STRANGER_USER)).toBe("");
-  await app.replyTo(message(), "ok", STRANGER_USER);
-  expect(await app.sendAndGetReply("/plane status")).toMatch(/🗺️ Dark mode: 3 tasks \(Concierge, since \d\d:\d\d\)/);
-  expect(await app.sendAndGetReply("/plane digest")).toContain("🗺️ Plans to approve (1)\n• Dark mode – 3 tasks");
-  const wakes = app.getWakes().length;
-  expect(await app.tapButton(app.findMessage("Plan to approve"), "✖️ Cancel")).toBe("Cancelled by Ada (Telegram)");
-  expect(await app.sendAndGetReply("/plane status")).not.toContain("Dark mode: 3 tasks");
-  expect(app.getWakes().slice(wakes)).toEqual([expect.stringContaining("do not plan it again")]);
-  expect(await app.callAsConcierge("plan_project", PLAN)).toContain("rejected");
   await app.advanceAndDrain(30_000);
   expect(await findProject(app)).toBeUndefined();
 });

@@ -1,13 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
-import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import { FIRST_KILL, KILL_STRIDE, pickSize } from "../../../reliability/random-source.ts";
 import { type CrashPoint, createCrashSimulator } from "../../../support/crash-simulator.ts";
+import { createRequestsApp, getOnlyItem, requestSession } from "../../requests-app.ts";
 import { createSession } from "../../tickets/tickets-app.ts";
 import { ADA_USER, GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 import type { createLiveMessagesApp, LiveMessagesApp } from "../live-messages-app.ts";
 import { createMessagesApp } from "../messages-app.ts";
-import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 
 type Options = Pick<NonNullable<Parameters<typeof createLiveMessagesApp>[0]>, "fetch" | "store">;
 
@@ -24,12 +23,6 @@ async function createCrashingApp<App extends LiveMessagesApp>(createApp: (option
     fetch: simulator.fetch,
     store: (clock) => simulator.store(createMemoryStore({ clock })),
   });
-  /** Stores an update as the webhook of Telegram does, which answers only afterwards. */
-  async function storeUpdate(update: unknown) {
-    const job = createUpdateJob(update, "c1");
-    await app.store.commit({ jobs: job ? [job] : [] });
-  }
-
   return Object.assign(app, {
     /** Kills the process at a crash point of `act`; the next one repeats it when the killed one's leases have expired. */
     async killDuring(crash: CrashPoint, act: () => Promise<unknown>): Promise<boolean> {
@@ -45,25 +38,23 @@ async function createCrashingApp<App extends LiveMessagesApp>(createApp: (option
       const message = app.getBotMessages().findLast((one) => app.getButtonLabels(one)?.includes(label));
       const button = message?.buttons.flat().find(({ text }) => text === label);
       const { update } = await app.telegram.press(GROUP_CHAT, ADA_USER, message?.id ?? 0, button?.callback_data ?? "");
-      await storeUpdate(update);
+      await app.storeUpdate(update);
     },
     async reply(part: string, text: string) {
       const replyTo = app.findMessage(part)?.id ?? 0;
-      await storeUpdate(await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, text, { replyTo }));
+      await app.storeUpdate(await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, text, { replyTo }));
     },
     /** The messages that contain this text: those that may be repeats are marked, so at most one is not. */
     countMessages(part: string) {
-      const matching = app
-        .getBotMessages()
-        .map(toPlainText)
-        .filter((text) => text.includes(part));
+      const texts = app.getBotMessages().map(toPlainText);
+      const matching = texts.filter((text) => text.includes(part));
       const unmarked = matching.filter((text) => !text.includes("(may be a repeat)")).length;
       return { isShown: matching.length > 0, isMarked: unmarked <= 1, isRepeatedOnce: matching.length <= 2 };
     },
   });
 }
 
-const createTicketApp = () => createCrashingApp((options) => createTicketMessagesApp({}, options));
+const createTicketApp = () => createCrashingApp((options) => createRequestsApp({ ...options, tickets: {} }));
 const createConciergeApp = () => createCrashingApp(createMessagesApp);
 
 type TicketApp = Awaited<ReturnType<typeof createTicketApp>>;
@@ -75,16 +66,11 @@ interface Scene<App> {
   expectEffect: (app: App) => Promise<void>;
 }
 
-async function startSession(app: TicketApp): Promise<string> {
-  await app.requestTicketMessage();
-  return app.startSession();
-}
-
 const TICKET_SCENES: Record<string, Scene<TicketApp>> = {
   "a permission that a button allows is allowed once, and its message shows who allowed it": {
     async prepare(app) {
-      const token = await startSession(app);
-      await app.askBySession(token, { hook_event_name: "PermissionRequest", tool_name: "Bash", tool_input: {} });
+      const token = await requestSession(app);
+      await app.sendHook(token, { hook_event_name: "PermissionRequest", tool_name: "Bash", tool_input: {} });
       await app.press("✅ Allow");
     },
     async expectEffect(app) {
@@ -95,15 +81,14 @@ const TICKET_SCENES: Record<string, Scene<TicketApp>> = {
   },
   "a result that a button approves is one comment and the status in Plane": {
     async prepare(app) {
-      await startSession(app);
+      await requestSession(app);
       await app.call("/api/sessions/ONB-1/complete", { summary: "All is done" });
       await app.advanceAndDrain();
       await app.press("✅ Approve update");
     },
     async expectEffect(app) {
       await app.advanceAndDrain(30_000);
-      const [item] = app.plane.items(app.onb);
-      if (!item) throw new Error("no item");
+      const item = getOnlyItem(app);
       expect(app.readComments(item).filter((text) => text.includes("All is done"))).toHaveLength(1);
       expect(app.readPlaneItem(item).state).toBe("Done");
       expect(app.countMessages("Written to Plane, approved by Ada (Telegram)")).toEqual(SENT_ONCE);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { createRequestsApp, type RequestsApp, requestSession } from "../../requests-app.ts";
 import { createSession } from "../../tickets/tickets-app.ts";
 import { STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
-import { createTicketMessagesApp, type TicketMessagesApp } from "../ticket-messages-app.ts";
 
 const ADA = "Ada (Telegram)";
 const TICKET = "Ticket to approve";
@@ -9,9 +9,8 @@ const PERMISSION = "asks for permission";
 const ELSEWHERE = "so it can only be refused here. Read all of it and decide on the page.";
 
 async function createRunningApp(env: Record<string, string> = {}) {
-  const app = await createTicketMessagesApp({}, { env });
-  await app.requestTicketMessage();
-  return { app, token: await app.startSession() };
+  const app = await createRequestsApp({ tickets: {}, env });
+  return { app, token: await requestSession(app) };
 }
 
 const toHook = (tool_input: object, tool_name = "Bash") => ({
@@ -20,10 +19,10 @@ const toHook = (tool_input: object, tool_name = "Bash") => ({
 
 /** Sends a hook that is held, and runs `act` while its message waits; returns the decision. */
 async function holdMessage(
-  app: TicketMessagesApp,
+  app: RequestsApp,
   token: string,
   hook: Record<string, unknown>,
-  act: (message: NonNullable<ReturnType<TicketMessagesApp["findMessage"]>>) => Promise<void> | void,
+  act: (message: NonNullable<ReturnType<RequestsApp["findMessage"]>>) => Promise<void> | void,
   headline = PERMISSION,
 ) {
   const { json } = await app.holdHook(token, hook, async () => {
@@ -37,7 +36,7 @@ async function holdMessage(
 }
 
 test("a ticket that waits for approval is sent with a sound: title, project, who asked and why, its text, and buttons, for people who may", async () => {
-  const app = await createTicketMessagesApp();
+  const app = await createRequestsApp({ tickets: {} });
   await app.requestTicketMessage("Write it down", { description_html: "<p>All of <b>it</b></p>", priority: "high" });
   expect(app.readLines(TICKET)).toEqual([
     "🎫 Ticket to approve: ONB-1 Write it down",
@@ -59,7 +58,7 @@ test("a ticket that waits for approval is sent with a sound: title, project, who
 });
 
 test("a long ticket with hostile texts is shown as text, and approved neither by a reply, a crafted press nor a command", async () => {
-  const app = await createTicketMessagesApp();
+  const app = await createRequestsApp({ tickets: {} });
   const name = "<b>x</b> @all /start\u202e txt.exe [a](https://evil.example)";
   const line = "*_`~ @everyone https://evil.example $(id) ; \u001b[31m\u200b";
   await app.requestTicketMessage(name, { description_html: `<p>${line}</p>`.repeat(400) });
@@ -158,7 +157,7 @@ test("what is not shown whole is allowed neither by a button that no message sho
 test("a permission whose input is not known can only be denied in Telegram", async () => {
   const { app, token } = await createRunningApp();
   const notice = { notification_type: "permission_prompt", message: "Claude needs your permission to use Bash" };
-  await app.askBySession(token, { hook_event_name: "Notification", ...notice });
+  await app.sendHook(token, { hook_event_name: "Notification", ...notice });
   const message = app.findMessage(PERMISSION);
   expect(app.getButtonLabels(message)).toEqual(["⛔ Deny"]);
   await app.replyTo(message, "yes");
@@ -193,11 +192,12 @@ test("a question that takes several options marks what is pressed, and Done answ
 
 test("OPENCLAW-18 a reply that completes a ticket too early is answered with what each criterion lacks, and with that the tests run first", async () => {
   const commits = [{ id: "a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a1b2", subject: "feat: it" }];
-  const app = await createTicketMessagesApp({ repositories: { ONB: { path: "/srv/onb", test_command: "npm test" } } });
+  const repositories = { ONB: { path: "/srv/onb", test_command: "npm test" } };
+  const app = await createRequestsApp({ tickets: { repositories } });
   await app.requestTicketMessage("Build it", { description_html: "<p>Done when: commit, tests</p>" });
   const token = await app.startSession();
   const waits = "waits for you";
-  await app.askBySession(token, { hook_event_name: "Stop", last_assistant_message: "Which colour?" });
+  await app.sendHook(token, { hook_event_name: "Stop", last_assistant_message: "Which colour?" });
   await app.tapButton(app.findMessage(waits), "🏁 Complete");
   await app.replyTo(app.findMessage(waits), "All is done");
   expect(toPlainText(app.getBotMessages().at(-1))).toBe(

@@ -9,7 +9,7 @@ import { addDetectedEntities } from "../../../../simulators/telegram/detect-enti
 import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
 import { toPlainText } from "../commands/commands-app.ts";
-import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
+import { createLiveMessagesApp } from "../live-messages-app.ts";
 import { createNotice, createNotices, PLANE_BASE_URL, PROJECT } from "../outbox-setup.ts";
 
 const EUROS = { budget: { currency: "EUR" as const } };
@@ -18,10 +18,7 @@ const fr = createPresentation({ locale: "fr", plane: { url: PLANE_BASE_URL }, ..
 
 const render = (bodies: ActionBody[], presentation = en) =>
   renderBurst(bodies.reduce(addNotification, EMPTY_BURST), presentation);
-const renderText = (bodies: ActionBody[], presentation = en) =>
-  render(bodies, presentation)
-    .text.replace(/[\u00a0\u202f]/g, " ")
-    .replaceAll("\u2060", "");
+const renderText = (bodies: ActionBody[], presentation = en) => toPlainText(render(bodies, presentation));
 
 function withProject(body: ActionBody, change: Partial<typeof PROJECT>, more: Partial<EventFacts> = {}): ActionBody {
   return { ...body, facts: { ...body.facts, project: { ...PROJECT, ...change }, ...more } };
@@ -93,20 +90,12 @@ test("NOTIF-04: a notification tells what was before, what agents report and why
   }
 });
 
-const BUDGET = { budget: { amount: 100, currency: "EUR" } };
-
-/** A task of Imhotep that is in progress, with a timer that has run for ten minutes. */
-async function startTimedTask(app: LiveMessagesApp, title = "Write the mail"): Promise<string> {
+test("NOTIF-04 the message about a completed task shows its summary, links to the deliverables, time and cost", async () => {
+  const app = await createLiveMessagesApp({ config: { progress: false, budget: { amount: 100, currency: "EUR" } } });
   app.addTask("A task that keeps the project open");
-  const key = await app.startTask("Imhotep", title);
+  const key = await app.startTask("Imhotep");
   await app.actAs("Imhotep").startTimer(key);
   app.advance(600_000);
-  return key;
-}
-
-test("NOTIF-04 the message about a completed task shows its summary, links to the deliverables, time and cost", async () => {
-  const app = await createLiveMessagesApp({ config: { progress: false, ...BUDGET } });
-  const key = await startTimedTask(app);
   await app.actAs("Imhotep").deliver({ task: key, name: "mail.md", file: new Blob(["# Hello"]) });
   const text = "The mail is **written**.\n\n- two versions\n- see [the draft](https://evil.example)";
   await app.actAs("Imhotep").setStatus(key, { status: "done", confidence: 1, text, cost: 1.5 });
@@ -176,20 +165,17 @@ test("more than ten notifications are counted by event and project, as many as f
   expect(lines.at(-1)).toBe(`… and ${300 - (lines.length - 1)} other changes`);
 });
 
-test.each([0, 60])(
-  "notifications of many projects have as many links as Telegram accepts in one message: %i",
-  (more) => {
-    const url = `${PLANE_BASE_URL}/${"x".repeat(more)}/browse/ONB-1/`;
-    const many = Array.from({ length: 300 }, (_, n) =>
-      withProject(createNotice((n % 10) + 1, { url }), { identifier: `P${Math.floor(n / 10)}` }),
-    );
-    const { text, entities } = render(many);
-    expect(findMessageProblem(text, entities)).toBeUndefined();
-    expect(entities.length).toBeGreaterThan(20);
-    expect(entities.length).toBeLessThanOrEqual(100);
-    expect(text).toContain("(P20): ONB-1, ONB-2");
-  },
-);
+test.each([0, 60])("notifications of many projects have as many links as a Telegram message takes: %i", (more) => {
+  const url = `${PLANE_BASE_URL}/${"x".repeat(more)}/browse/ONB-1/`;
+  const many = Array.from({ length: 300 }, (_, n) =>
+    withProject(createNotice((n % 10) + 1, { url }), { identifier: `P${Math.floor(n / 10)}` }),
+  );
+  const { text, entities } = render(many);
+  expect(findMessageProblem(text, entities)).toBeUndefined();
+  expect(entities.length).toBeGreaterThan(20);
+  expect(entities.length).toBeLessThanOrEqual(100);
+  expect(text).toContain("(P20): ONB-1, ONB-2");
+});
 
 const HOSTILE_TEXTS = [
   ...["<b>bold</b>", "_*[x](https://evil.example)", "`code` ```pre```", "\u202egnp.exe\u202c \u200f\u2066"],
@@ -245,14 +231,9 @@ test("texts of agents stay text, on lines of their own below our headline (relia
     .record({ kind: fc.constantFrom(...WORK_EVENT_KINDS), agent: hostileText, text: hostileText, choice: hostileText })
     .map(({ kind, agent, text, choice }) => {
       const ids = { question: "q", request: "r", comment: "c", remark: "c", since: "2026-11-21T08:00:00Z", run: 1 };
-      const fixed = {
-        urgency: "normal",
-        reminder: 1,
-        confidence: 0.5,
-        why: kind === "claim_lost" ? "moved" : "blocked",
-      };
+      const fixed = { urgency: "normal", confidence: 0.5, why: kind === "claim_lost" ? "moved" : "blocked" };
       const texts = { agent, text, reason: text, from: text, state: text, choices: [choice, choice], by: choice };
-      const more = { blocker: choice, path: [choice, text], ticket: choice };
+      const more = { blocker: choice, path: [choice, text], ticket: choice, reminder: 1 };
       return { kind, ...ids, ...fixed, ...texts, ...more } as unknown as WorkEvent;
     });
   fc.assert(

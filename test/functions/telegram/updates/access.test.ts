@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
 import {
   ADA_USER,
@@ -14,11 +13,14 @@ import {
 import { createLiveMessagesApp } from "../live-messages-app.ts";
 import { createMessagesApp } from "../messages-app.ts";
 
-test("authorized users (reliability 17): neither a message nor a press of a user who is not on the list has an effect or a reply", async () => {
+test("authorized users (reliability 17): neither a message nor a press of a user who is not on the list, nor a forwarded one, has an effect or a reply", async () => {
   const app = await createCommandsApp();
   const item = app.addTask("Send the welcome mail");
   await app.runFirstPoll();
   const before = app.logged.length;
+  // A forwarded message is not a command of the user who forwards it.
+  const as = { forward_origin: { type: "user", date: 1, sender_user: { id: STRANGER_USER } } };
+  await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane help", { as });
   expect(await app.sendMessage("/plane status", { from: STRANGER_USER })).toEqual([]);
   const lines = app.logged.slice(before).filter(({ message }) => message === "telegram update not answered");
   expect(lines).toMatchObject([{ user: STRANGER_USER, chat: GROUP_CHAT }]);
@@ -32,14 +34,6 @@ test("authorized users (reliability 17): neither a message nor a press of a user
   expect(await app.sendAndGetReply("/plane@Groundcrew_Bot help")).toContain("/plane status");
 });
 
-test("authorized users (reliability 17): a forwarded message is not a command of the user who forwards it", async () => {
-  const app = await createCommandsApp();
-  const as = { forward_origin: { type: "user", date: 1, sender_user: { id: STRANGER_USER } } };
-  await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane help", { as });
-  await app.pollUpdates();
-  expect(app.getBotMessages()).toEqual([]);
-});
-
 test("authorized users (reliability 17): a chat configured as @name is recognized by its name, and strangers stay strangers", async () => {
   const app = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: "@Crew_Room" }, chats: ["@Crew_Room"] });
   for (const [id, username, user, replies] of [
@@ -49,8 +43,7 @@ test("authorized users (reliability 17): a chat configured as @name is recognize
   ] as const) {
     const chat = { id: -1, type: "supergroup", username };
     const message = { message_id: 5, from: { id: user }, text: "/plane help", chat };
-    const job = createUpdateJob({ update_id: id, message }, `c${id}`);
-    await app.store.commit({ jobs: job ? [job] : [] });
+    await app.storeUpdate({ update_id: id, message });
     await app.runUntilIdle();
     expect(app.getBotMessages("@Crew_Room"), username).toHaveLength(replies);
   }
@@ -61,8 +54,7 @@ test("repeated updates: the same update_id again and again has one effect and on
   await app.runFirstPoll();
   const update = await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane new ONB Only once");
   for (let n = 0; n < 50; n += pickSize(1, 5)) {
-    const job = createUpdateJob(update, `again-${n}`);
-    if (job) await app.store.commit({ jobs: [job] });
+    await app.storeUpdate(update, `again-${n}`);
     if (n === 10) await app.pollUpdates();
     if (n % 10 === 5) await app.runUntilIdle();
   }
@@ -87,9 +79,8 @@ test("free text is never the answer to what the Concierge asked somebody else", 
   const wish = /asked-for:update:\d+/.exec(app.getWakes().at(-1) ?? "")?.[0];
   await app.messageHuman({ kind: "ask", text: "For the blog, too?", choices: ["Yes", "No"], wish });
   expect(await write(BOB_USER, "Write a newsletter about hats")).toEqual(["📨 Sent to Concierge."]);
-  expect(await write(ADA_USER, "Only for the shop")).toEqual([
-    "💡 Sent to Concierge as the answer to “For the blog, too?”.",
-  ]);
+  const answered = ["💡 Sent to Concierge as the answer to “For the blog, too?”."];
+  expect(await write(ADA_USER, "Only for the shop")).toEqual(answered);
 });
 
 test("who may have left a project no longer reads in their own chat, which the log says", async () => {
@@ -106,4 +97,47 @@ test("what the list says wins: an allowed number of somebody who is not in the w
   expect(await app.sendMessage("/plane help", { from: ADA_USER })).toEqual([]);
   const lines = app.logged.filter(({ message }) => message === "telegram update not answered");
   expect(lines.at(-1)).toMatchObject({ user: ADA_USER, why: "the person is not in Plane's workspace" });
+});
+
+const SUPERGROUP_CHAT = -1_001_234_567_890;
+
+async function createUpgradedGroup() {
+  const app = await createLiveMessagesApp({ chats: [GROUP_CHAT, SUPERGROUP_CHAT] });
+  app.telegram.upgradeToSupergroup(GROUP_CHAT, SUPERGROUP_CHAT);
+  return app;
+}
+
+test("a group that becomes a supergroup gets its messages and is heard under its new id, authorized users only", async () => {
+  const app = await createUpgradedGroup();
+  const key = await app.startTask("Imhotep", "Paint the door");
+  await app.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Red"] });
+  const findQuestion = () =>
+    app.getBotMessages(SUPERGROUP_CHAT).find((message) => toPlainText(message).includes("Which colour?"));
+  expect(app.logged.filter(({ to }) => to === SUPERGROUP_CHAT)).toMatchObject([{ level: "error", chat: GROUP_CHAT }]);
+  expect(await app.store.listDeadJobs("outbox")).toEqual([]);
+  const question = findQuestion();
+  expect(await app.tapButton(question, "Red", STRANGER_USER, SUPERGROUP_CHAT)).toBe("");
+  expect(await app.tapButton(question, "Red", ADA_USER, SUPERGROUP_CHAT)).toBe("Answered by Ada (Telegram): Red");
+  expect(toPlainText(findQuestion())).toContain("Answered by Ada (Telegram)");
+  for (const chat of [SUPERGROUP_CHAT, SUPERGROUP_CHAT - 1])
+    await app.telegram.postAsUser(chat, ADA_USER, `/plane task ${key}`);
+  await app.pollUpdates();
+  const answers = app.getBotMessages(SUPERGROUP_CHAT).filter((message) => toPlainText(message).includes("Status:"));
+  expect(answers.at(-1)?.replyTo).toBeDefined();
+});
+
+test("a group that becomes a supergroup has its commands answered at once, also when nothing was sent in between", async () => {
+  const app = await createUpgradedGroup();
+  const report = (chat: number, fields: object) =>
+    app.telegram.postAsUser(chat, ADA_USER, "", { as: { text: undefined, ...fields } });
+  await report(GROUP_CHAT, { migrate_to_chat_id: SUPERGROUP_CHAT });
+  await report(SUPERGROUP_CHAT, { migrate_from_chat_id: GROUP_CHAT });
+  // Neither another group nor a chat that is no supergroup is followed.
+  await report(SUPERGROUP_CHAT - 1, { migrate_from_chat_id: GROUP_CHAT - 1 });
+  await report(ADA_USER, { migrate_from_chat_id: GROUP_CHAT });
+  await app.telegram.postAsUser(SUPERGROUP_CHAT, ADA_USER, "/plane status");
+  await app.telegram.postAsUser(SUPERGROUP_CHAT - 1, ADA_USER, "/plane status");
+  await app.pollUpdates();
+  expect(app.getBotMessages(SUPERGROUP_CHAT).map(toPlainText)).toEqual([expect.stringContaining("Status")]);
+  expect(app.telegram.calls.map(({ chat }) => chat)).toEqual([String(SUPERGROUP_CHAT)]);
 });

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import type { WakeRecord } from "../../../../shared/tasks/wakes.ts";
 import { getWishText, readUnclosedWishes } from "../../../../shared/tasks/wishes.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
@@ -38,10 +37,8 @@ async function handleUntilKilled(app: CommandsApp, at: number, when: When, lease
   return !process.state.over;
 }
 
-async function storeMessage(app: CommandsApp, text: string) {
-  const job = createUpdateJob(await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, text), "c1");
-  await app.store.commit({ jobs: job ? [job] : [] });
-}
+const storeMessage = async (app: CommandsApp, text: string) =>
+  app.storeUpdate(await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, text));
 
 /** Runs a scene with a kill at one commit after another, until one ends without a kill. */
 async function killAtEachCommit(scene: (at: number) => Promise<boolean>) {

@@ -1,12 +1,9 @@
 import { expect, test } from "vitest";
-import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import { getWishText, readOpenWishes } from "../../../../shared/tasks/wishes.ts";
 import { HOUR } from "../../../../shared/time.ts";
 import type { SimulatedMessage } from "../../../../simulators/telegram/chats.ts";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createMessagesApp } from "../messages-app.ts";
-
-type ChatApp = Awaited<ReturnType<typeof createChatApp>>;
 
 /** Creates a messages app whose chat is Ada's private chat with the bot, or a group. */
 async function createChatApp(config: Record<string, unknown> = {}, chat = ADA_USER) {
@@ -38,10 +35,6 @@ async function createChatApp(config: Record<string, unknown> = {}, chat = ADA_US
   });
 }
 
-/** Ada's own message in a chat. */
-const findOwn = (app: ChatApp) => app.telegram.chat(ADA_USER).messages.find(({ from }) => from === ADA_USER);
-
-const QUESTION = { kind: "ask", text: "Dark mode for the blog, too?", choices: ["Yes", "No"] };
 const PLAN = { project: "Dark mode", tasks: [{ id: "a", title: "Choose the colours", assignee: "Imhotep" }] };
 
 test("free text in a private chat wakes the Concierge with the text as data, and its plan waits for approval", async () => {
@@ -56,7 +49,8 @@ test("free text in a private chat wakes the Concierge with the text as data, and
   });
   const answer = await app.callAsConcierge("plan_project", { ...PLAN, wish: data?.["wish"] });
   expect(answer).toMatchObject({ awaiting_approval: true });
-  expect(app.findText("Plan to approve")?.replyTo).toBe(findOwn(app)?.id);
+  const own = app.telegram.chat(ADA_USER).messages.find(({ from }) => from === ADA_USER);
+  expect(app.findText("Plan to approve")?.replyTo).toBe(own?.id);
 });
 
 test("PEOPLE-03 who asks in Telegram can open the project that the plan for it creates, and another person cannot", async () => {
@@ -67,8 +61,7 @@ test("PEOPLE-03 who asks in Telegram can open the project that the plan for it c
   const app = await createChatApp({ people });
   for (const { email } of people) app.plane.addUser({ name: email.slice(0, 3), email });
   await app.ask("Add a dark mode");
-  const wish = app.readLastWake()[0]?.["wish"];
-  await app.callAsConcierge("plan_project", { ...PLAN, project: "Dark side", wish });
+  await app.callAsConcierge("plan_project", { ...PLAN, project: "Dark side", wish: app.readLastWake()[0]?.["wish"] });
   await app.tap(app.findText("Plan to approve"), /Approve/);
   await app.runUntilIdle();
   const created = app.plane.projects().find(({ name }) => name === "Dark side");
@@ -85,27 +78,19 @@ test("texts that follow at once reach the Concierge numbered, as one wish with o
   expect(app.getMessages().map(toPlainText)).toEqual(["📨 Sent to Concierge."]);
   const [data] = app.readLastWake();
   const texts = (data?.["texts"] ?? []) as { n: number; wish: string; text: string }[];
-  expect(texts.map(({ n, text }) => `${n} ${text}`)).toEqual([
-    "1 Add a dark mode",
-    "2 to the website",
-    "3 and write the newsletter",
-  ]);
+  const numbered = ["1 Add a dark mode", "2 to the website", "3 and write the newsletter"];
+  expect(texts.map(({ n, text }) => `${n} ${text}`)).toEqual(numbered);
   expect(app.getWakes().at(-1)).toContain("unless a text is one of its own");
   expect(await readOpenWishes(app.deps, "Concierge")).toHaveLength(1);
   app.advance(30_000);
   expect(await app.ask("How far is the blog?")).toEqual(["📨 Sent to Concierge."]);
-  expect((await readOpenWishes(app.deps, "Concierge")).map(getWishText)).toEqual([
-    "Add a dark mode\nto the website\nand write the newsletter",
-    "How far is the blog?",
-  ]);
+  const wishes = ["Add a dark mode\nto the website\nand write the newsletter", "How far is the blog?"];
+  expect((await readOpenWishes(app.deps, "Concierge")).map(getWishText)).toEqual(wishes);
   // A plan for the third text makes it a wish of its own, whose plan shows only this text.
-  const third = texts.at(2)?.wish;
-  await app.callAsConcierge("plan_project", { ...PLAN, wish: third });
+  await app.callAsConcierge("plan_project", { ...PLAN, wish: texts.at(2)?.wish });
   expect(toPlainText(app.findText("Plan to approve"))).toMatch(/: and write the newsletter$/m);
-  expect((await readOpenWishes(app.deps, "Concierge")).map(getWishText)).toEqual([
-    "Add a dark mode\nto the website",
-    "How far is the blog?",
-  ]);
+  const left = ["Add a dark mode\nto the website", "How far is the blog?"];
+  expect((await readOpenWishes(app.deps, "Concierge")).map(getWishText)).toEqual(left);
 });
 
 test("one message closes several wishes and names those that it did not close, which /plane status lists; small talk is no wish", async () => {
@@ -118,9 +103,8 @@ test("one message closes several wishes and names those that it did not close, w
   }
   const answer = await app.messageHuman({ text: "Both are at 60%.", wishes: ids.slice(0, 2) });
   expect(answer).toMatchObject({ open_wishes: [{ wish: ids[2], text: "Add a dark mode" }] });
-  expect((await app.ask("/plane status")).join()).toContain(
-    "💭 Requests without an answer yet\n💭 Add a dark mode (Ada (Telegram), since 08:0",
-  );
+  const listed = "💭 Requests without an answer yet\n💭 Add a dark mode (Ada (Telegram), since 08:0";
+  expect((await app.ask("/plane status")).join()).toContain(listed);
   expect(await app.messageHuman({ text: "It is live.", wish: ids[2] })).not.toHaveProperty("open_wishes");
   const before = app.getWakes().length;
   for (const [text, reply] of [
@@ -134,7 +118,7 @@ test("one message closes several wishes and names those that it did not close, w
 
 test("while the Concierge waits for an answer, buttons decide what a question or a late text is", async () => {
   const app = await createChatApp();
-  await app.messageHuman(QUESTION);
+  await app.messageHuman({ kind: "ask", text: "Dark mode for the blog, too?", choices: ["Yes", "No"] });
   const [choice] = await app.write("how far is the landing page?");
   expect(toPlainText(choice)).toBe("What is this message?");
   expect(app.getButtonLabels(choice)).toEqual(["Answer: Dark mode for the blog, too?", "A new message to Concierge"]);
@@ -183,16 +167,14 @@ test("in a private chat, a message without text, a forwarded one and one of an a
   expect(await app.ask("", { as: album })).toEqual([NO_TEXT]);
   expect(await app.ask("", { as: album })).toEqual([]);
   const forwarded = { forward_origin: { type: "hidden_user", date: 1, sender_user_name: "Mallory" } };
-  expect(await app.ask("Pay this bill", { as: forwarded })).toEqual([
-    expect.stringMatching(/^ℹ️ Forwarded messages are not read/),
-  ]);
+  const notRead = expect.stringMatching(/^ℹ️ Forwarded messages are not read/);
+  expect(await app.ask("Pay this bill", { as: forwarded })).toEqual([notRead]);
   // An edited message, a report of Telegram and a text without visible characters have no effect.
   const before = app.getMessages().length;
   expect(await app.ask("", { as: { text: undefined, pinned_message: { message_id: 1 } } })).toEqual([]);
   expect(await app.ask("\u200b\u202e")).toEqual([]);
   const message = { message_id: 1, from: { id: ADA_USER }, chat: { id: ADA_USER, type: "private" } };
-  const job = createUpdateJob({ update_id: 900, edited_message: { ...message, text: "Add a dark mode" } }, "c1");
-  await app.store.commit({ jobs: job ? [job] : [] });
+  await app.storeUpdate({ update_id: 900, edited_message: { ...message, text: "Add a dark mode" } });
   await app.advanceAndDrain();
   expect(await app.store.listDeadJobs("updates")).toEqual([]);
   expect(app.getMessages()).toHaveLength(before);
@@ -210,9 +192,8 @@ test("in a group, a mention of the bot and a reply to it are for the Concierge, 
   await app.messageHuman({ text: "Dark mode is live." });
   const replyTo = app.findText("Dark mode is live")?.id;
   expect(await app.ask("And the blog?", { replyTo })).toEqual(["📨 Sent to Concierge."]);
-  expect(app.readLastWake().at(-1)).toMatchObject({
-    text: "(in reply to “💬 Message from Concierge: Dark mode is live.”) And the blog?",
-  });
+  const text = "(in reply to “💬 Message from Concierge: Dark mode is live.”) And the blog?";
+  expect(app.readLastWake().at(-1)).toMatchObject({ text });
   const voice = { text: undefined, voice: { file_id: "x" } };
   expect(await app.ask("", { replyTo, as: voice })).toEqual([NO_TEXT]);
   await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "I am here");

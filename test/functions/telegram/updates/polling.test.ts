@@ -1,38 +1,22 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { pollTelegramOnce, setUpBot } from "../../../../functions/telegram/updates/receive-updates.ts";
-import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 import { readLongPauses, shortenPauses } from "../../../../shared/app/health.ts";
-import { createLog } from "../../../../shared/log.ts";
-import { noMetrics } from "../../../../shared/metrics.ts";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
-import { createTelegramBot } from "../../../../shared/telegram/bot.ts";
-import { createTelegramSimulator } from "../../../../simulators/telegram/telegram-simulator.ts";
 import { createTestSettings, PLANE_ENV, TELEGRAM_ENV } from "../../../support/settings.ts";
+import { createOutboxSetup, OUTBOX_CHAT } from "../outbox-setup.ts";
 
 /** Creates the dependencies of polling and of the bot setup, with a simulated Telegram server over HTTP. */
 async function createPollingSetup(env: Record<string, string> = {}) {
-  const time = { now: Date.parse("2026-11-21T08:00:00Z") };
-  const clock = () => time.now;
-  const token = TELEGRAM_ENV.TELEGRAM_BOT_TOKEN;
-  const telegram = createTelegramSimulator({ clock, token, chats: [42] });
-  const apiRoot = await telegram.start();
-  onTestFinished(() => telegram.stop());
   const calledMethods: string[] = [];
   const count = (_: string, labels?: Record<string, string>) => void calledMethods.push(labels?.["method"] ?? "");
-  const store = createMemoryStore({ clock });
+  const { telegram, store, time, deps: outboxDeps, bot } = await createOutboxSetup({ count });
   const deps = {
-    settings: createTestSettings({ ...PLANE_ENV, ...TELEGRAM_ENV, TELEGRAM_API_ROOT: apiRoot, ...env }),
-    store,
-    telegram: createTelegramBot({ token, apiRoot, fetch, metrics: { ...noMetrics, count } }),
-    log: createLog({ level: "debug", write: () => {}, clock }),
-    newId: () => "id",
-    wait: async () => {},
-    stopping: new AbortController().signal,
-    notify: () => {},
+    ...{ ...outboxDeps, telegram: bot, newId: () => "id", stopping: new AbortController().signal },
+    settings: createTestSettings({ ...PLANE_ENV, ...TELEGRAM_ENV, ...env }),
   };
   return {
     ...{ telegram, deps, time },
-    write: (text: string) => telegram.postAsUser(42, 7, text),
+    write: (text: string) => telegram.postAsUser(OUTBOX_CHAT, 7, text),
     countPending: async () => (await store.stats()).queues.updates.pending,
     /** The methods that were called since this was called last. */
     takeMethods: () => calledMethods.splice(0),
