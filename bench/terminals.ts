@@ -69,7 +69,7 @@ export async function benchTerminals({ terminals, seconds, pictures }: TerminalS
 
 async function measureCpu(terminals: number, seconds: number) {
   const simulators = await startSimulators();
-  const host = createRunnerHost();
+  const host = createRunnerHost(() => {});
   const program = join(host.folder, "redraw");
   writeFileSync(program, PROGRAM);
   chmodSync(program, 0o755);

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { type Ms, SECOND } from "../shared/time.ts";
@@ -49,7 +50,7 @@ export async function benchTickets({ tickets }: { tickets: number }): Promise<Be
 }
 
 async function measureStarts(tickets: number, sandbox: "off" | "required"): Promise<Ms[]> {
-  const host = createRunnerHost();
+  const host = createRunnerHost(() => {});
   const simulators = await startSimulators();
   const repository = { path: host.repository, sandbox, readable: [resolve(".")] };
   const folder = createBenchFolder({ tickets: { repositories: { P01: repository } } });
@@ -92,7 +93,7 @@ async function measureStarts(tickets: number, sandbox: "off" | "required"): Prom
     host.tmux("kill-server");
     await simulators.stop();
     folder.remove();
-    host.remove();
+    rmSync(host.folder, { recursive: true, force: true });
   }
 }
 

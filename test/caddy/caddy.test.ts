@@ -15,11 +15,12 @@ import {
   hasCaddy,
   OUTSIDE_CLIENT,
   startCaddy,
+  startSites,
+  startUpstream,
   VPN_CLIENT,
   validateCaddyfile,
   WORK,
 } from "./start-caddy.ts";
-import { startSites, startUpstream } from "./upstreams.ts";
 
 /** Paths of Plane as browsers send them, and who answers them. */
 const PLAIN = {

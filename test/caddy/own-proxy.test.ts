@@ -8,11 +8,10 @@ import { findFreePort } from "../support/redis-server.ts";
 import { createTestFolder } from "../support/test-folder.ts";
 import { startTestRuntime } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
-import { CREW, createSender, hasCaddy, OUTSIDE_CLIENT, type Send, startCaddy, VPN_CLIENT } from "./start-caddy.ts";
-import { startUpstream } from "./upstreams.ts";
+import { CREW, createSender, hasCaddy, OUTSIDE_CLIENT, startCaddy, startUpstream, VPN_CLIENT } from "./start-caddy.ts";
 
 /** Starts the Caddy of caddy/bare.caddy with these upstreams in place of its own. */
-async function startBareCaddy(upstreams: readonly string[]): Promise<Send> {
+async function startBareCaddy(upstreams: readonly string[]) {
   const file = join(createTestFolder("bare"), "Caddyfile");
   const text = readFileSync("caddy/bare.caddy", "utf8")
     .replaceAll("crew.example.com", CREW)
@@ -24,7 +23,7 @@ async function startBareCaddy(upstreams: readonly string[]): Promise<Send> {
 }
 
 /** Starts nginx with caddy/nginx.conf, with these upstreams, a certificate and a port of its own. */
-async function startNginx(upstreams: readonly string[]): Promise<Send> {
+async function startNginx(upstreams: readonly string[]) {
   const folder = createTestFolder("nginx");
   const port = await findFreePort();
   const files = { key: join(folder, "crew.key"), cert: join(folder, "crew.pem") };

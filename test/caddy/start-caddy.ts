@@ -1,15 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { type IncomingMessage, request as sendPlain } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, request as sendPlain } from "node:http";
 import { request as sendSecure } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectSecurely, type TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
+import { closeLocalServer, listenLocally } from "../../simulators/local-server.ts";
 import { hasProgram } from "../support/has-program.ts";
 import { startProgram } from "../support/program.ts";
 import { findFreePort } from "../support/redis-server.ts";
@@ -35,12 +36,8 @@ export function hasCaddy(): boolean {
 
 /** Runs `caddy validate` on a file of caddy/ with only these variables; throws with Caddy's message. */
 export function validateCaddyfile(file: string, env: Record<string, string>): string {
-  const options = {
-    cwd: "caddy",
-    env: { PATH: process.env["PATH"], ...env, HOME: tmpdir() },
-    encoding: "utf8",
-    stdio: "pipe",
-  } as const;
+  const own = { PATH: process.env["PATH"], ...env, HOME: tmpdir() };
+  const options = { cwd: "caddy", env: own, encoding: "utf8", stdio: "pipe" } as const;
   return execFileSync(PROGRAM, ["validate", "--config", file, "--adapter", "caddyfile"], options);
 }
 
@@ -113,8 +110,6 @@ export async function startCaddy(
   };
 }
 
-export type Send = ReturnType<typeof createSender>;
-
 /** Sends requests over TLS to a port of this machine; undefined when the connection ended without a response. */
 export function createSender(port: number, ca: Buffer) {
   return ({ host, path, method = "GET", from = OUTSIDE_CLIENT, headers = {}, body }: CaddyRequest) => {
@@ -142,4 +137,38 @@ async function readAnswer(request: ReturnType<typeof sendPlain>, requestBody?: s
     // An answer that breaks off is no answer.
     return undefined;
   }
+}
+
+interface RecordedRequest extends Pick<IncomingMessage, "headers"> {
+  url: string;
+}
+
+/** Starts an HTTP server behind Caddy that records requests; by default it answers 200 with its name. */
+export async function startUpstream(name: string, answer?: RequestListener, onEnd: OnEnd = onTestFinished) {
+  const requests: RecordedRequest[] = [];
+  const server = createServer(async (request, response) => {
+    // A proxy's own checks, whether the server answers.
+    if (!request.headers["x-forwarded-for"]) return void response.end();
+    // A request that breaks off is recorded as far as it came.
+    await buffer(request).catch(() => {});
+    requests.push({ url: request.url ?? "", headers: request.headers });
+    if (answer) answer(request, response);
+    else response.end(name);
+  });
+  const address = `127.0.0.1:${await listenLocally(server, 0)}`;
+  const stop = () => closeLocalServer(server);
+  onEnd(stop);
+  return { address, requests, stop };
+}
+
+const SERVICES = ["API", "ADMIN", "SPACE", "LIVE", "WEB", "STORAGE"] as const;
+
+/** Starts Caddy in front of servers that answer everything with 200 and their names: another answer is Caddy's own. */
+export async function startSites(onEnd: OnEnd = onTestFinished) {
+  const groundcrew = await startUpstream("groundcrew", undefined, onEnd);
+  const services = await Promise.all(SERVICES.map((name) => startUpstream(name.toLowerCase(), undefined, onEnd)));
+  const addresses = SERVICES.map((name, i) => [`PLANE_${name}_UPSTREAM`, services[i]?.address ?? ""]);
+  const upstreams = { GROUNDCREW_UPSTREAM: groundcrew.address, ...Object.fromEntries(addresses) };
+  const caddy = await startCaddy(upstreams, { onEnd });
+  return { caddy, groundcrew, services, api: services[0] };
 }

@@ -53,7 +53,7 @@ test("ten tickets at once become ten pull requests: none is lost or done twice, 
   async function readStartTimes() {
     const times = KEYS.map(async (key) => {
       const { rounds } = await rig.call(`/api/tickets/${key}`);
-      const started = rig.output.join("").match(new RegExp(`"time":"([^"]+)"[^}]*"session started","ticket":"${key}"`));
+      const started = rig.readOutput().match(new RegExp(`"time":"([^"]+)"[^}]*"session started","ticket":"${key}"`));
       return started?.[1] ? (Date.parse(started[1]) - Date.parse(rounds[0].at)) / 1000 : undefined;
     });
     return (await Promise.all(times)).join(", ");

@@ -6,6 +6,23 @@ vi.setConfig({ testTimeout: 600_000 });
 const COLOURS = ["Red", "Blue"].map((label) => ({ label, description: `It is ${label}.` }));
 const QUESTION = { question: "Which colour?", header: "Colour", multiSelect: false, options: COLOURS };
 
+/** A session that asks these questions by one call of its tool. */
+async function ask(...questions: object[]) {
+  const rig = await createClaudeRig();
+  const { key } = await rig.addTicket([`ask ${JSON.stringify({ questions })}`]);
+  await rig.approve(key);
+  const readQuestions = () => rig.readQuestions(key);
+  // Claude Code stores its conversation some time after it.
+  const readResults = () => rig.readTranscript(key).flatMap(({ toolUseResult }) => toolUseResult?.answers ?? []);
+  return {
+    ...{ rig, key },
+    waitForQuestions: () => rig.waitFor(readQuestions),
+    waitForScreen: (text: string) => rig.waitFor(() => rig.readTerminal(key)).toContain(text),
+    answerNext: async (text: string) => rig.answer(key, (await readQuestions())[0].id, text),
+    waitForResult: (answers: object) => rig.waitFor(readResults).toEqual([answers]),
+  };
+}
+
 test.each([
   ["on the page by an option", "page", "Blue"],
   ["on the page by a text of its own", "page", "Green, please"],
@@ -13,20 +30,14 @@ test.each([
 ])(
   "a question of Claude Code's question tool that is answered %s succeeds with the answer",
   async (_, place, answer) => {
-    const rig = await createClaudeRig();
-    const { key } = await rig.addTicket([`ask ${JSON.stringify({ questions: [QUESTION] })}`]);
-    await rig.approve(key);
-    const readQuestions = () => rig.readQuestions(key);
-    await rig.waitFor(readQuestions).toMatchObject([{ text: "Which colour?", options: ["Red", "Blue"] }]);
-    const [{ id }] = await readQuestions();
-    await rig.waitFor(() => rig.readTerminal(key)).toContain("Enter to select");
-    if (place === "page") await rig.answer(key, id, answer);
+    const { rig, key, ...asked } = await ask(QUESTION);
+    await asked.waitForQuestions().toMatchObject([{ text: "Which colour?", options: ["Red", "Blue"] }]);
+    await asked.waitForScreen("Enter to select");
+    if (place === "page") await asked.answerNext(answer);
     else rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "1");
     // The turn goes on to its end, and nothing is left of the question.
-    await rig.waitFor(readQuestions).toMatchObject([{ kind: "input", text: "Tool finished; all done." }]);
-    // Claude Code stores its conversation some time after it.
-    const readResults = () => rig.readTranscript(key).flatMap(({ toolUseResult }) => toolUseResult?.answers ?? []);
-    await rig.waitFor(readResults).toEqual([{ "Which colour?": answer }]);
+    await asked.waitForQuestions().toMatchObject([{ kind: "input", text: "Tool finished; all done." }]);
+    await asked.waitForResult({ "Which colour?": answer });
   },
 );
 
@@ -40,34 +51,23 @@ test.each([
   ["while the request waits", "held", ["Green, please", "tsx, ky", "Red"], "ky, tsx"],
   ["after kill -9 of Groundcrew in the dialog", "killed", ["Blue", 'ky, "zod, v4"', "Red"], 'ky, "zod, v4"'],
 ])("several questions of one call are answered one after the other %s", async (_, place, answers, tools) => {
-  const rig = await createClaudeRig();
-  const { key } = await rig.addTicket([`ask ${JSON.stringify({ questions: [QUESTION, TOOLS, SIZE] })}`]);
-  await rig.approve(key);
-  const readQuestions = () => rig.readQuestions(key);
-  await rig.waitFor(() => rig.readTerminal(key)).toContain("to navigate");
+  const { rig, ...asked } = await ask(QUESTION, TOOLS, SIZE);
+  await asked.waitForScreen("to navigate");
   for (const [i, answer] of answers.entries()) {
-    await rig.waitFor(readQuestions).toMatchObject([{ number: i + 1, count: 3 }]);
-    const [{ id }] = await readQuestions();
-    await rig.answer(key, id, answer);
+    await asked.waitForQuestions().toMatchObject([{ number: i + 1, count: 3 }]);
+    await asked.answerNext(answer);
     if (i === 0 && place === "killed") await rig.restart("groundcrew");
   }
-  await rig.waitFor(readQuestions).toMatchObject([{ kind: "input", text: "Tool finished; all done." }]);
-  const readResults = () => rig.readTranscript(key).flatMap(({ toolUseResult }) => toolUseResult?.answers ?? []);
-  const results = { "Which colour?": answers[0], "Which tools?": tools, "Which size?": "Red" };
-  await rig.waitFor(readResults).toEqual([results]);
+  await asked.waitForQuestions().toMatchObject([{ kind: "input", text: "Tool finished; all done." }]);
+  await asked.waitForResult({ "Which colour?": answers[0], "Which tools?": tools, "Which size?": "Red" });
 });
 
 test("a question that takes several options is answered in its dialog after kill -9 of Groundcrew", async () => {
-  const rig = await createClaudeRig();
-  const { key } = await rig.addTicket([`ask ${JSON.stringify({ questions: [TOOLS] })}`]);
-  await rig.approve(key);
-  const readQuestions = () => rig.readQuestions(key);
-  await rig.waitFor(readQuestions).toMatchObject([{ text: "Which tools?", multiple: true }]);
-  await rig.waitFor(() => rig.readTerminal(key)).toContain("to navigate");
+  const { rig, ...asked } = await ask(TOOLS);
+  await asked.waitForQuestions().toMatchObject([{ text: "Which tools?", multiple: true }]);
+  await asked.waitForScreen("to navigate");
   await rig.restart("groundcrew");
-  await rig.waitFor(readQuestions).toHaveLength(1);
-  const [{ id }] = await readQuestions();
-  await rig.answer(key, id, "ky, tsx");
-  const readResults = () => rig.readTranscript(key).flatMap(({ toolUseResult }) => toolUseResult?.answers ?? []);
-  await rig.waitFor(readResults).toEqual([{ "Which tools?": "ky, tsx" }]);
+  await asked.waitForQuestions().toHaveLength(1);
+  await asked.answerNext("ky, tsx");
+  await asked.waitForResult({ "Which tools?": "ky, tsx" });
 });

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { toDone } from "../runtime/runner/product-rig.ts";
+import { runPlanAndPublish, toDone } from "../runtime/runner/product-rig.ts";
 import { hasProgram } from "../support/has-program.ts";
 import { CLAUDE, type ClaudeRig, createClaudeRig } from "./claude-rig.ts";
 
@@ -143,4 +143,41 @@ test.each([
   rig.model.setFault(fault);
   await rig.approve(key);
   await rig.waitFor(async () => (await rig.readSession(key))?.attention, 360_000).toMatch(attention);
+});
+
+test("TICKET-01 TICKET-04 a plan and a result are sent back, then approved, published, repaired when checks are red, merged and cleaned", async () => {
+  const rig = await createClaudeRig({ isApart: true, publish: "pull-request", planFirst: true });
+  await runPlanAndPublish(rig, () => rig.restart("groundcrew"));
+});
+
+/** Steps that commit a file of this name and complete the ticket. */
+const workOn = (name: string) => [
+  `permission echo ${name} > ${name}.txt && git add -A && git commit -qm 'feat: ${name}'`,
+  toDone(`Made ${name}`, "ONB-1"),
+];
+
+test("two rounds of send back go on in one conversation, with texts that are nothing but text to Claude", async () => {
+  const rig = await createClaudeRig();
+  const { key } = await rig.addTicket(workOn("one"));
+  await rig.approve(key);
+  const finishRound = async (name: string) => {
+    await rig.answer(key, await waitForPermission(rig, key, `${name}.txt`), "allow");
+    await rig.waitFor(async () => (await rig.readCompleted(key))?.summary).toBe(`Made ${name}`);
+  };
+  await finishRound("one");
+  const long = "é € $(id) ".repeat(1_500);
+  for (const name of ["two", "three"]) {
+    const steps = workOn(name).map((step) => `do: ${step}`);
+    const text = ["/compact x", "@readme.txt", `-- ${long}`, ...steps].join("\n");
+    expect(await rig.call(`/api/sessions/${key}/send-back`, "POST", { text })).toMatchObject({ state: "approved" });
+    await finishRound(name);
+  }
+  const entries = rig.readTranscript(key);
+  expect(new Set(entries.flatMap(({ sessionId }) => sessionId ?? [])).size).toBe(1);
+  const texts = entries.filter(({ type }) => type === "user").map((entry) => JSON.stringify(entry));
+  expect(texts.filter((text) => text.includes(`-- ${long}`) && text.includes("/compact x"))).toHaveLength(2);
+  expect(JSON.stringify(entries.filter(({ type }) => type === "attachment"))).not.toContain("readme.txt");
+  const { rounds } = await rig.call(`/api/tickets/${key}`, "GET");
+  const lines = rounds.map(({ round, summary }: { round: number; summary: string }) => `${round} ${summary}`);
+  expect(lines).toEqual(["3 Made three", "2 Made two", "1 Made one"]);
 });

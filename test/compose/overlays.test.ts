@@ -10,14 +10,16 @@ import { ENVIRONMENT_NAMES } from "../../shared/config/environment.ts";
 import { PROVISION_SECRET_NAMES, SECRET_NAMES } from "../../shared/config/secrets.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { writeScripts } from "../support/test-folder.ts";
-import { findChoice, OVERLAY_CHOICES, prepareChoice } from "./choices.ts";
 import {
   type ComposeService,
   copyComposeFolder,
+  findChoice,
   isJob,
   listMounts,
   listVariables,
+  OVERLAY_CHOICES,
   parseComposeFile,
+  prepareChoice,
   readDotEnv,
   readProject,
   runSetup,
@@ -165,20 +167,17 @@ describe("The compose files", { timeout: 60_000 }, () => {
   });
 });
 
-describe("INFRA-06: compose/second.yaml, a second Groundcrew on the same Redis", () => {
+test("INFRA-06: compose/second.yaml, a second Groundcrew on the same Redis, is behind Caddy with the first one, which setup keeps chosen", () => {
   const overlay = parseComposeFile("second.yaml")["services"] as Record<string, Record<string, unknown>>;
-
-  test("is behind Caddy with the first one, which setup keeps chosen", () => {
-    expect(Object.keys(overlay).sort()).toEqual(["caddy", "groundcrew-2"]);
-    expect(overlay["caddy"]).toEqual({ environment: { GROUNDCREW_UPSTREAM: "groundcrew:8787 groundcrew-2:8787" } });
-    const folder = copyComposeFolder();
-    runSetup(folder, ANSWERS);
-    const env = readFileSync(join(folder, ".env"), "utf8");
-    writeFileSync(join(folder, ".env"), env.replace(/^(COMPOSE_FILE=.*)$/m, "$1:second.yaml"));
-    runSetup(folder, []);
-    const files = "compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:second.yaml";
-    expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe(files);
-  });
+  expect(Object.keys(overlay).sort()).toEqual(["caddy", "groundcrew-2"]);
+  expect(overlay["caddy"]).toEqual({ environment: { GROUNDCREW_UPSTREAM: "groundcrew:8787 groundcrew-2:8787" } });
+  const folder = copyComposeFolder();
+  runSetup(folder, ANSWERS);
+  const env = readFileSync(join(folder, ".env"), "utf8");
+  writeFileSync(join(folder, ".env"), env.replace(/^(COMPOSE_FILE=.*)$/m, "$1:second.yaml"));
+  runSetup(folder, []);
+  const files = "compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:second.yaml";
+  expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe(files);
 });
 
 const ANSWERS = ["DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];

@@ -1,21 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  copyFileSync,
-  existsSync,
-  globSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { copyComposeFolder, readDotEnv, readProject, runSetup, SETUP_FILES, trySetup } from "./compose-files.ts";
 import { createStandIns } from "./docker-stand-in.ts";
 
 const ANSWERS = ["DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];
+const MONITORED = [...ANSWERS, "OVERLAYS=plane,embedded-data,caddy,monitoring", "DOCKER_GROUP=998"];
 const SHARED = [...ANSWERS, "OVERLAYS=plane,shared-data,caddy", "SHARED_NETWORK=data"];
 
 /** Runs setup, which refuses; returns its reason. */
@@ -57,6 +49,7 @@ describe("compose/setup", () => {
     [["DOMAIN=javisi.test\nADMIN_TOKEN=x"], "not printable"],
     [[...ANSWERS, "PLANE_SUBDOMAIN=crew"], "GROUNDCREW_SUBDOMAIN makes two sites of crew.javisi.test"],
     [[...ANSWERS, "GROUNDCREW_SUBDOMAIN=crew."], "GROUNDCREW_SUBDOMAIN is not a name"],
+    [[...MONITORED, "GRAFANA_SUBDOMAIN=*"], "GRAFANA_SUBDOMAIN is not a name"],
     [["DOMAIN=$(touch pwned).test"], "dollar sign"],
     [["DOMAIN=localhost"], "not a domain"],
     [["DOMAIN="], "DOMAIN is missing"],
@@ -78,8 +71,7 @@ describe("compose/setup", () => {
   test("names Plane, Groundcrew and Grafana below the domain as the answers say, in every address and in Caddy", () => {
     const folder = copyComposeFolder();
     const names = ["PLANE_SUBDOMAIN=plane", "GROUNDCREW_SUBDOMAIN=agents.office", "GRAFANA_SUBDOMAIN=charts"];
-    const overlays = ["OVERLAYS=plane,embedded-data,caddy,monitoring", "DOCKER_GROUP=998"];
-    runSetup(folder, [...ANSWERS, ...names, ...overlays]);
+    runSetup(folder, [...MONITORED, ...names]);
     const env = readDotEnv(folder);
     expect(env).toMatchObject({
       ...{ PLANE_URL: "https://plane.javisi.test", PUBLIC_URL: "https://agents.office.javisi.test" },
@@ -90,14 +82,6 @@ describe("compose/setup", () => {
     expect(api?.environment).toMatchObject({ WEB_URL: "https://plane.javisi.test" });
     expect(caddy?.networks?.["frontend"]?.aliases).toEqual(["plane.javisi.test", "agents.office.javisi.test"]);
     expect(caddy?.environment).toMatchObject(Object.fromEntries(names.map((line) => line.split("="))));
-    for (const [answer, reason] of [
-      ["PLANE_SUBDOMAIN=crew", /GROUNDCREW_SUBDOMAIN makes two sites of crew\.javisi\.test/],
-      ["GRAFANA_SUBDOMAIN=*", /GRAFANA_SUBDOMAIN is not a name/],
-    ] as const) {
-      const other = copyComposeFolder();
-      expect(refuse(other, [...ANSWERS, ...overlays, answer])).toMatch(reason);
-      expect(existsSync(join(other, ".env"))).toBe(false);
-    }
   });
 
   test("refuses answers that no server could use or that a shell would run, and writes nothing", () => {
@@ -126,7 +110,7 @@ describe("compose/setup", () => {
     const folder = copyComposeFolder();
     symlinkSync(join(folder, "elsewhere"), join(folder, ".env"));
     expect(trySetup(folder, ["--yes", ...ANSWERS]).stderr).toContain("not a regular file");
-    expect(globSync(join(folder, "elsewhere"))).toEqual([]);
+    expect(existsSync(join(folder, "elsewhere"))).toBe(false);
   });
 });
 
@@ -169,18 +153,16 @@ describe("compose/setup, interrupted and run twice", () => {
   });
 });
 
-describe("compose/setup beside another installation", () => {
-  test("makes no new secrets for data that another installation made, and goes on with the .env of that one", () => {
-    const [folder, other] = [copyComposeFolder(), copyComposeFolder()];
-    // A docker that has this volume only.
-    const docker = '[ "$*" = "volume inspect groundcrew_rabbitmq-data" ]';
-    const env = { PATH: createStandIns(folder, { docker }).path };
-    expect(refuse(folder, ANSWERS, env)).toContain("(volume groundcrew_rabbitmq-data)");
-    expect(existsSync(join(folder, ".env"))).toBe(false);
-    expect(trySetup(other, ["--yes", ...ANSWERS, "COMPOSE_PROJECT_NAME=crew-2"], { env }).status).toBe(0);
-    copyFileSync(join(other, ".env"), join(folder, ".env"));
-    expect(trySetup(folder, ["--yes", "COMPOSE_PROJECT_NAME=groundcrew"], { env })).toMatchObject({ status: 0 });
-  });
+test("compose/setup makes no new secrets for data that another installation made, and goes on with the .env of that one", () => {
+  const [folder, other] = [copyComposeFolder(), copyComposeFolder()];
+  // A docker that has this volume only.
+  const docker = '[ "$*" = "volume inspect groundcrew_rabbitmq-data" ]';
+  const env = { PATH: createStandIns(folder, { docker }).path };
+  expect(refuse(folder, ANSWERS, env)).toContain("(volume groundcrew_rabbitmq-data)");
+  expect(existsSync(join(folder, ".env"))).toBe(false);
+  expect(trySetup(other, ["--yes", ...ANSWERS, "COMPOSE_PROJECT_NAME=crew-2"], { env }).status).toBe(0);
+  copyFileSync(join(other, ".env"), join(folder, ".env"));
+  expect(trySetup(folder, ["--yes", "COMPOSE_PROJECT_NAME=groundcrew"], { env })).toMatchObject({ status: 0 });
 });
 
 const ADMIN = { POSTGRES_ADMIN_PASSWORD: "theirs" };

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { RUNNER_TOKEN } from "../runtime/runner/exchange-server.ts";
 import { createRunnerHost } from "../runtime/runner/runner-host.ts";
 import { hasProgram } from "../support/has-program.ts";
@@ -65,8 +65,7 @@ const UNIT = "compose/systemd/groundcrew-runner.service";
 
 /** A home with the program and the settings in the places that the unit names. */
 function createHome() {
-  const { home, folder, env } = createRunnerHost();
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const { home, env } = createRunnerHost();
   for (const path of [".local/share", ".local/state"]) mkdirSync(join(home, path), { recursive: true });
   symlinkSync(resolve("."), join(home, ".local/share/groundcrew"));
   const runnerEnv = `RUNNER_TOKEN=${RUNNER_TOKEN}\nPATH=${env.PATH}\n`;

@@ -1,14 +1,21 @@
+import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { expect, test, vi } from "vitest";
+import { openStore } from "../../runtime/stores/open-store.ts";
 import type { Item } from "../../simulators/plane/types.ts";
 import { type AgentClient, type CallResult, createFetchClient, createMcpClient } from "../reliability/agent-clients.ts";
-import { findDuplicated, findUnexpected, readCompletions } from "../reliability/completions.ts";
+import { findDuplicated, findFaults, findUnexpected, NO_FAULTS, readCompletions } from "../reliability/completions.ts";
 import { IS_FULL_RUN, pickSize } from "../reliability/random-source.ts";
-import { findBotTexts, SIMULATED_CHAT, toAgentToken, toItemKey } from "../reliability/simulators.ts";
-import { hasRedisServer } from "../support/redis-server.ts";
+import {
+  findBotTexts,
+  RELIABILITY_ADMIN_TOKEN,
+  SIMULATED_CHAT,
+  toAgentToken,
+  toItemKey,
+} from "../reliability/simulators.ts";
+import { createBackupMachine } from "../runtime/backup/backup-machine.ts";
 import { startServer } from "../support/test-server.ts";
-import { evictObject, type OpenHost, openFileHost, openObjectHost, openRedisHost } from "./hosts.ts";
-import { type PortableTeam, startPortableTeam } from "./portable-team.ts";
+import { evictObject, HOSTS, openObjectHost, type PortableTeam, startPortableTeam } from "./portable-team.ts";
 
 const FULL_LIMIT_MS = 1_800_000;
 /** Limit of requests per case: more than any of them causes, so that each is evicted at all of its requests. */
@@ -144,7 +151,7 @@ async function createCases(team: PortableTeam) {
       const text = `Which colour for ${task}?`;
       expect(isAnswer(await holder("update_task_status", { task, status: "in_progress" }))).toBe(true);
       expect(isAnswer(await holder("ask_human", { task, text, choices: ["Red", "Blue"] }))).toBe(true);
-      await team.waitForTexts(text);
+      await team.waitFor(() => expect(findBotTexts(team.telegram, text)).not.toEqual([]));
       await persist(() => team.pressButton(text, "Red"));
       const readDetails = async () => JSON.stringify(await holder("get_task_details", { task }));
       await team.waitFor(async () => expect(await readDetails()).toContain("Red"));
@@ -181,7 +188,7 @@ test("an eviction of the object before and after each request to Plane and Teleg
       await evictObject(url);
       evictions += 1;
     });
-  const openGatedHost: OpenHost = async (env, config) => {
+  const openGatedHost: typeof openObjectHost = async (env, config) => {
     const [plane, telegram] = await Promise.all([env["PLANE_URL"], env["TELEGRAM_API_ROOT"]].map(gate.open));
     const host = await openObjectHost({ ...env, PLANE_URL: plane ?? "", TELEGRAM_API_ROOT: telegram ?? "" }, config);
     evictAt({ nth: 1, when: "after", of: /\/projects\// }, host.url);
@@ -223,12 +230,6 @@ test("an eviction of the object before and after each request to Plane and Teleg
   cases.expectCompletions(evictions + 1);
 });
 
-const HOSTS: [host: string, open: OpenHost][] = [
-  ["on Node with a file", openFileHost],
-  ...(hasRedisServer() ? [["on Node with Redis", openRedisHost] as [string, OpenHost]] : []),
-  ["in workerd with a Durable Object", openObjectHost],
-];
-
 test.runIf(IS_FULL_RUN).each(HOSTS)(
   "webhook, lost webhook, claims, tools, question and digest %s, each with kill -9 in its middle",
   async (_, openHost) => {
@@ -255,3 +256,60 @@ test.runIf(IS_FULL_RUN).each(HOSTS)(
   },
   FULL_LIMIT_MS,
 );
+
+const LIMIT_MS = 120_000;
+
+/** Completes a task and waits until that, and nothing but the tasks before it, is reported. */
+async function complete({ plane, telegram, ...team }: PortableTeam, index: number) {
+  if (team.items[index]) plane.editItem(team.items[index], { state: "Done" });
+  for (const body of team.takeWebhookBodies()) await team.sendWebhook(body);
+  const keys = team.items.slice(0, index + 1).map((item) => toItemKey(team.project, item));
+  await team.waitFor(() => expect(findFaults(telegram, keys)).toEqual(NO_FAULTS));
+  await team.waitUntilIdle();
+}
+
+test.runIf(IS_FULL_RUN)(
+  "a store moves from Workers to a file and back, with its history, and nothing old is said",
+  async () => {
+    const team = await startPortableTeam(openObjectHost, { tasks: 3, shared: 0 });
+    await team.runTick("poll");
+    await complete(team, 0);
+    const machine = createBackupMachine({ ADMIN_TOKEN: RELIABILITY_ADMIN_TOKEN });
+    const worker = ["--store", team.host.url];
+    const { name } = await machine.backUp(...worker);
+
+    // To a server: the same command as for any backup.
+    const moved = await machine.runHere(["restore", name, "--yes"]);
+    expect(moved, moved.err).toMatchObject({ exit: 0 });
+    const store = await openStore(`file:${join(machine.folder, "data")}`, { prefix: "groundcrew" });
+    expect(await store.count("projects")).toBe(0);
+    expect(Math.min(await store.count("messages"), await store.count("decisions"))).toBeGreaterThan(0);
+    await store.close();
+
+    // Back again, over what the Worker has stored meanwhile.
+    await complete(team, 1);
+    const readStore = async () => (await team.request("/api/store")).text();
+    const before = await readStore();
+    const body = before.slice(0, before.trimEnd().lastIndexOf("\n") + 1);
+    const headers = { "content-type": "application/json" };
+    const refused = await team.request("/api/store", { method: "PUT", headers, body });
+    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("before they are complete")]);
+    expect(await readStore()).toContain("ONB-2");
+    const restored = await machine.runHere(["restore", name, "--yes", "--without", "secrets", ...worker]);
+    expect(restored, restored.err).toMatchObject({ exit: 0 });
+    await team.waitFor(async () => expect(await readStore()).not.toContain("ONB-2"));
+    expect(await readStore()).toContain("ONB-1");
+    await team.runTick("poll");
+    await complete(team, 2);
+  },
+  LIMIT_MS,
+);
+
+test("a Worker's store is refused without ADMIN_TOKEN, and its address must begin with https", async () => {
+  const machine = createBackupMachine();
+  const { exit, err } = await machine.runHere(["backup", "--store", "http://crew.example.com"]);
+  expect([exit, err]).toEqual([2, expect.stringContaining("must begin with https:")]);
+  machine.write("data/secrets.json", "{}");
+  const refused = await machine.runHere(["backup", "--store", "https://127.0.0.1:1"]);
+  expect([refused.exit, refused.err]).toEqual([78, expect.stringContaining("ADMIN_TOKEN")]);
+});

@@ -1,15 +1,62 @@
-import { expect, vi } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { z } from "zod";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { pickSize } from "../reliability/random-source.ts";
 import {
-  findBotTexts,
   NO_TELEGRAM_LIMITS,
   RELIABILITY_ADMIN_TOKEN,
   SIMULATED_CHAT,
   startSimulators,
 } from "../reliability/simulators.ts";
+import { spawnRuntime } from "../reliability/spawned-runtime.ts";
+import { hasRedisServer, startRedis } from "../support/redis-server.ts";
+import { spawnWorker } from "../support/spawned-worker.ts";
 import { findZoneWithHour } from "../support/time-zones.ts";
-import type { OpenHost } from "./hosts.ts";
+
+/** Starts the product with these settings and the content of the settings file; at the end of the test it is stopped. */
+type OpenHost = (env: Record<string, string>, config: object) => Promise<ReturnType<typeof toHost>>;
+
+/** A host that runs the whole product. */
+const toHost = (started: { url: string; kill(): Promise<unknown>; start(): Promise<unknown> }) => ({
+  url: started.url,
+  /** Ends the product by `kill -9` in the middle of its work and starts it again on what it has stored. */
+  async restart() {
+    await started.kill();
+    await started.start();
+  },
+});
+
+async function openNodeHost(env: Record<string, string>, config: object, store?: string) {
+  const own = { env, config, childOptions: { burst: 0, ttl: 4_000 } };
+  return toHost(await spawnRuntime({ ...own, ...omitUndefined({ store }) }));
+}
+
+/** A process with Redis. */
+const openRedisHost: OpenHost = async (env, config) => {
+  const redis = await startRedis();
+  onTestFinished(() => redis.stop());
+  return openNodeHost(env, config, redis.url);
+};
+
+/** workerd with the Durable Object, which tests can evict; `kill -9` ends all its processes. */
+export const openObjectHost: OpenHost = async (env, config) => {
+  const variables = { ...env, GROUNDCREW_CONFIG_JSON: JSON.stringify(config) };
+  return toHost(await spawnWorker(variables, "test/portability/test-worker.ts"));
+};
+
+export const HOSTS: [host: string, open: OpenHost][] = [
+  ["on Node with a file", (env, config) => openNodeHost(env, config)],
+  ...(hasRedisServer() ? [["on Node with Redis", openRedisHost] as [string, OpenHost]] : []),
+  ["in workerd with a Durable Object", openObjectHost],
+];
+
+/** Evicts the object: its memory and all that it was doing is gone, while workerd and the connections of clients live on. */
+export async function evictObject(url: string): Promise<void> {
+  const answer = await fetch(`${url}/evict-for-a-test`);
+  await answer.arrayBuffer();
+  // The request ends together with the object; an answer of the product would mean that it lives on.
+  if (answer.status !== 500) throw new Error(`The object was not evicted: ${answer.status}`);
+}
 
 const TELEGRAM_SECRET = "telegram-secret-of-these-tests";
 /** The full run has hundreds of jobs to work off. */
@@ -76,13 +123,6 @@ export async function startPortableTeam(openHost: OpenHost, size: { tasks: numbe
       }, LIMIT),
     /** Resolves when this holds. */
     waitFor: (check: () => Promise<void> | void) => vi.waitFor(check, LIMIT),
-    /** Resolves with the bot's messages that contain this part, once there is one. */
-    waitForTexts: (part: string) =>
-      vi.waitFor(() => {
-        const texts = findBotTexts(telegram, part);
-        expect(texts).not.toEqual([]);
-        return texts;
-      }, LIMIT),
     /** Presses the button with this label under the message that contains this part, and delivers the update twice, as Telegram may. */
     async pressButton(part: string, label: string) {
       const message = telegram.chat(SIMULATED_CHAT).messages.find(({ text }) => text.includes(part));

@@ -13,6 +13,4 @@ declare module "cloudflare:test" {
   ): Promise<T>;
   /** Ends the object and keeps its storage. */
   export function evictDurableObject(stub: ObjectStub): Promise<void>;
-  /** Runs the object's alarm now; false when none is set. */
-  export function runDurableObjectAlarm(stub: ObjectStub): Promise<boolean>;
 }

@@ -9,19 +9,17 @@ export interface AlertCase {
 }
 
 const CADDY = 'caddy_http_request_duration_seconds_count{handler="subroute",method="GET"';
+const PLANE = 'host="work.example.com"}';
+const WEBHOOKS = 'groundcrew_webhooks_total{source="plane"';
+const CLAIMS = "groundcrew_claims_ended_total{reason=";
+const UPDATES = "plane_updates_total{status=";
 const CONTAINER = '{name="groundcrew"}';
 const DISK = '{device="/dev/vda1",mountpoint="/disk"}';
 
-/** The series of one metric, with values for which the alert fires and others for which it does not. */
-const createCase = (series: string, fires: string, quiet: string): AlertCase => ({
-  fires: { [series]: fires },
-  quiet: { [series]: quiet },
-});
-
-/** A metric that has a limit by another one. */
-const createRatioCase = (series: string, limit: string, fires: string, quiet: string): AlertCase => ({
-  fires: { [series]: fires, [limit]: "100x40" },
-  quiet: { [series]: quiet, [limit]: "100x40" },
+/** The series of one metric with values for which the alert fires and others for which it does not, beside `others`. */
+const createCase = (series: string, fires: string, quiet: string, others: Record<string, string> = {}): AlertCase => ({
+  fires: { [series]: fires, ...others },
+  quiet: { [series]: quiet, ...others },
 });
 
 /** A case for every alert. Values of the quiet series are close to the limit where there is one. */
@@ -39,24 +37,17 @@ export const ALERT_CASES: Record<string, AlertCase> = {
   FailedJobs: createCase('groundcrew_dead_letters{queue="inbox"}', "0x39 1", "0x40"),
   WebhooksSilent: createCase('groundcrew_webhooks_silent{source="plane"}', "0x38 1 1", "0x40"),
   WebhooksRefused: {
-    fires: { 'groundcrew_webhooks_total{source="plane",outcome="unauthorized"}': "0+1x40" },
-    quiet: {
-      'groundcrew_webhooks_total{source="plane",outcome="unauthorized"}': "1x40",
-      'groundcrew_webhooks_total{source="plane",outcome="kept"}': "0+9x40",
-    },
+    fires: { [`${WEBHOOKS},outcome="unauthorized"}`]: "0+1x40" },
+    quiet: { [`${WEBHOOKS},outcome="unauthorized"}`]: "1x40", [`${WEBHOOKS},outcome="kept"}`]: "0+9x40" },
   },
   PollingStopped: createCase('groundcrew_ticks_total{tick="poll",outcome="ok"}', "7x40", "0+0.2x40"),
   RateLimitHold: createCase('groundcrew_hold_seconds{system="plane"}', "0x38 180 120", "0x40"),
-  PlaneQuotaUsed: {
-    fires: { 'groundcrew_plane_quota_left{key="Thot"}': "3x40", 'groundcrew_plane_quota{key="Thot"}': "60x40" },
-    quiet: { 'groundcrew_plane_quota_left{key="Thot"}': "3x30 20 3x9", 'groundcrew_plane_quota{key="Thot"}': "60x40" },
-  },
+  PlaneQuotaUsed: createCase('groundcrew_plane_quota_left{key="Thot"}', "3x40", "3x30 20 3x9", {
+    'groundcrew_plane_quota{key="Thot"}': "60x40",
+  }),
   ClaimsExpire: {
-    fires: { 'groundcrew_claims_ended_total{reason="expired"}': "0x30 1 2 3x30" },
-    quiet: {
-      'groundcrew_claims_ended_total{reason="expired"}': "0x30 1 2x30",
-      'groundcrew_claims_ended_total{reason="finished"}': "0+1x70",
-    },
+    fires: { [`${CLAIMS}"expired"}`]: "0x30 1 2 3x30" },
+    quiet: { [`${CLAIMS}"expired"}`]: "0x30 1 2x30", [`${CLAIMS}"finished"}`]: "0+1x70" },
     after: 60,
   },
   BudgetNearlyUsed: { fires: createBudget(70, 10), quiet: createBudget(70, 9) },
@@ -67,11 +58,8 @@ export const ALERT_CASES: Record<string, AlertCase> = {
     quiet: { groundcrew_ticket_runners: "1x10 0x3 1x12 0x14", plane_active_sessions: "2x25 0x14" },
   },
   TicketUpdatesFail: {
-    fires: { 'plane_updates_total{status="failed_comment"}': "0x30 1x10" },
-    quiet: {
-      'plane_updates_total{status="failed_state"}': "3x40",
-      'plane_updates_total{status="success"}': "0+1x40",
-    },
+    fires: { [`${UPDATES}"failed_comment"}`]: "0x30 1x10" },
+    quiet: { [`${UPDATES}"failed_state"}`]: "3x40", [`${UPDATES}"success"}`]: "0+1x40" },
   },
   TicketsWait: {
     fires: { 'groundcrew_ticket_wait_seconds{kind="approval"}': "84000+60x80" },
@@ -86,8 +74,9 @@ export const ALERT_CASES: Record<string, AlertCase> = {
   BackupOld: createCase("groundcrew_backup_age_seconds", "93660x40", "93600x40"),
   BackupCopyOld: {
     // The local backups are fresh: only their copies are missing.
-    fires: { groundcrew_backup_copy_age_seconds: "93660x180", groundcrew_backup_age_seconds: "3600x180" },
-    quiet: { groundcrew_backup_copy_age_seconds: "93600x180", groundcrew_backup_age_seconds: "3600x180" },
+    ...createCase("groundcrew_backup_copy_age_seconds", "93660x180", "93600x180", {
+      groundcrew_backup_age_seconds: "3600x180",
+    }),
     after: 180,
   },
   TargetDown: {
@@ -97,8 +86,7 @@ export const ALERT_CASES: Record<string, AlertCase> = {
   PlaneErrors: {
     fires: { [`${CADDY},code="200"}`]: "0+90x40", [`${CADDY},code="502"}`]: "0+10x40" },
     quiet: {
-      [`${CADDY},code="200",host="work.example.com"}`]: "0+98x40",
-      [`${CADDY},code="502",host="work.example.com"}`]: "0+2x40",
+      ...{ [`${CADDY},code="200",${PLANE}`]: "0+98x40", [`${CADDY},code="502",${PLANE}`]: "0+2x40" },
       [`${CADDY},code="502",host="crew.example.com"}`]: "0+90x40",
     },
   },
@@ -117,14 +105,15 @@ export const ALERT_CASES: Record<string, AlertCase> = {
   PlaneBeatDown: createContainerCase("beat-worker"),
   PlaneSpaceDown: createContainerCase("space"),
   PlaneLiveDown: createContainerCase("live"),
-  ContainerMemoryHigh: createRatioCase(
-    `container_memory_working_set_bytes${CONTAINER}`,
-    `container_spec_memory_limit_bytes${CONTAINER}`,
-    "91x40",
-    "90x40",
-  ),
-  DiskFull: createRatioCase(`node_filesystem_avail_bytes${DISK}`, `node_filesystem_size_bytes${DISK}`, "9x40", "10x40"),
-  ServerMemoryLow: createRatioCase("node_memory_MemAvailable_bytes", "node_memory_MemTotal_bytes", "4x40", "5x40"),
+  ContainerMemoryHigh: createCase(`container_memory_working_set_bytes${CONTAINER}`, "91x40", "90x40", {
+    [`container_spec_memory_limit_bytes${CONTAINER}`]: "100x40",
+  }),
+  DiskFull: createCase(`node_filesystem_avail_bytes${DISK}`, "9x40", "10x40", {
+    [`node_filesystem_size_bytes${DISK}`]: "100x40",
+  }),
+  ServerMemoryLow: createCase("node_memory_MemAvailable_bytes", "4x40", "5x40", {
+    node_memory_MemTotal_bytes: "100x40",
+  }),
 };
 
 /** A budget of 100, as two processes on one store report it. */
@@ -143,12 +132,8 @@ function createContainerCase(service: string): AlertCase {
   return {
     fires: { [health(`groundcrew-${service}-1`)]: "1x30 0x10" },
     quiet: {
-      [health(`groundcrew-${service}-1`)]: "1x30 0x3 1x7",
-      ...{
-        [health("groundcrew-web-1")]: "0x40",
-        [health(`groundcrew-${service}`)]: "0x40",
-        [health("other-1")]: "-1x40",
-      },
+      ...{ [health(`groundcrew-${service}-1`)]: "1x30 0x3 1x7", [health("groundcrew-web-1")]: "0x40" },
+      ...{ [health(`groundcrew-${service}`)]: "0x40", [health("other-1")]: "-1x40" },
     },
   };
 }

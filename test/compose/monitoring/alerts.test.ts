@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { manifest } from "../../../functions/index.ts";
 import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "../../reliability/simulators.ts";
 import { hasProgram } from "../../support/has-program.ts";
@@ -98,8 +98,10 @@ async function startMonitoring(exporter: string, groundcrew: string) {
   };
 }
 
-describe.skipIf(!canRun())("reliability 47: with the real Prometheus and Alertmanager", { timeout: 180_000 }, () => {
-  test("every alert fires once, is said by Groundcrew unless it notices the fault itself, and is resolved", async () => {
+test.skipIf(!canRun())(
+  "reliability 47: with the real Prometheus and Alertmanager every alert fires once, is said by Groundcrew unless it notices the fault itself, and is resolved",
+  { timeout: 180_000 },
+  async () => {
     const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
     const quiet = { ...manifest, ticks: [], services: [], ruleSets: () => [] };
     const env = { ...simulators.env, PORT: "0", STORE_URL: "memory:", ALERTS_TOKEN };
@@ -133,5 +135,5 @@ describe.skipIf(!canRun())("reliability 47: with the real Prometheus and Alertma
     const texts = () => simulators.telegram.chat(SIMULATED_CHAT).messages.map(({ text }) => text);
     await expect.poll(texts, POLL).toContainEqual(expect.stringMatching(/^⚠️ TargetDown: .+\n👉 /));
     expect((await fetch(`${url}/api/alerts`, { method: "POST" })).status).toBe(401);
-  });
-});
+  },
+);

@@ -2,17 +2,15 @@ import { readFileSync } from "node:fs";
 import { parser } from "@grafana/lezer-logql";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { DOCKER_CLIENT, hasCaddy, startCaddy, VPN_CLIENT, WORK } from "../../caddy/start-caddy.ts";
-import { startUpstream } from "../../caddy/upstreams.ts";
+import { DOCKER_CLIENT, hasCaddy, startCaddy, startUpstream, VPN_CLIENT, WORK } from "../../caddy/start-caddy.ts";
 import { hasProgram } from "../../support/has-program.ts";
-import { findChoice, prepareChoice } from "../choices.ts";
-import { runPromtool, writeTempFile } from "./promtool.ts";
-import { findMetrics, listDashboardQueries, listRuleQueries, MONITORING } from "./queries.ts";
+import { findChoice, prepareChoice } from "../compose-files.ts";
+import { findMetrics, listDashboardQueries, listRuleQueries, MONITORING, runPromtool, writeYaml } from "./queries.ts";
 
 /** Checks queries by wrapping each in a recording rule; returns promtool's complaints. */
 function checkQueries(expressions: string[]): string {
   const rules = expressions.map((expr, i) => ({ record: `query_${i}`, expr }));
-  const { status, output } = runPromtool("check", "rules", writeTempFile({ groups: [{ name: "queries", rules }] }));
+  const { status, output } = runPromtool("check", "rules", writeYaml({ groups: [{ name: "queries", rules }] }));
   return status === 0 ? "" : output;
 }
 

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { OVERLAY_CHOICES, prepareChoice } from "../choices.ts";
-import { type ComposeProject, listMounts } from "../compose-files.ts";
+import { type ComposeProject, listMounts, OVERLAY_CHOICES, prepareChoice } from "../compose-files.ts";
 import { MONITORING } from "./queries.ts";
 
 const ALL = OVERLAY_CHOICES.filter(({ overlays }) => overlays.includes("monitoring"));

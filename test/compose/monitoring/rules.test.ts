@@ -2,8 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { hasProgram } from "../../support/has-program.ts";
 import { ALERT_CASES } from "./alert-series.ts";
-import { RULE_FILES, runPromtool, writeTempFile } from "./promtool.ts";
-import { readAlertRules } from "./queries.ts";
+import { RULE_FILES, readAlertRules, runPromtool, writeYaml } from "./queries.ts";
 
 const DEFAULT_MINUTES = 40;
 const BEAT = 'container_health_state{name="groundcrew-beat-worker-1"}';
@@ -39,7 +38,7 @@ function joinRuleTests(tests: readonly RuleTest[]): RuleTest[] {
 }
 
 const runRuleTests = (tests: readonly RuleTest[]) =>
-  runPromtool("test", "rules", writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests }));
+  runPromtool("test", "rules", writeYaml({ rule_files: RULE_FILES, evaluation_interval: "1m", tests }));
 
 describe.skipIf(!hasProgram("promtool"))("MONITOR-04 the alerts", { timeout: 120_000 }, () => {
   test("are valid, and so is Prometheus' configuration", () => {

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { STORE_FORMAT } from "../../../shared/store/store-format.ts";
+import { DAY, HOUR } from "../../../shared/time.ts";
 import { startProgram, toCommand } from "../../support/program.ts";
 import { writeScripts } from "../../support/test-folder.ts";
 import { type BackupMachine, createBackupMachine, fillStore } from "./backup-machine.ts";
@@ -53,7 +54,7 @@ test("INFRA-05 restore --print writes a file of the backup byte by byte and chan
   expect(listFiles(machine)).toEqual(before);
   const other = createBackupMachine();
   await createStore(other);
-  await other.runHere(["backup"]);
+  await other.backUp();
   // Without a .env of Compose in the backup there is nothing to compare with.
   expect(await other.runHere(["restore", "latest", "--print", "settings"])).toMatchObject({ exit: 0, out: "" });
   const refused = await other.runHere(["restore", "latest", "--print", "database"]);
@@ -92,8 +93,7 @@ test("INFRA-05 A backup is for its owner only, names what it contains, and no se
 test("Restored secrets and uploads are those of the backup; what was there is moved aside", async () => {
   const machine = createBackupMachine();
   await createStore(machine);
-  expect((await machine.runHere(["backup"])).exit).toBe(0);
-  const [name = ""] = machine.listBackups();
+  const { name } = await machine.backUp();
   machine.write("data/secrets.json", "{}");
   machine.write("uploads/bucket/picture.png", "another picture");
   machine.remove("data/agents");
@@ -125,8 +125,8 @@ test("A run that is killed leaves no backup and no lock, and the next run remove
   expect(machine.listBackups()).toEqual([]);
   const refused = await machine.runHere(["restore", "latest", "--yes"]);
   expect(refused.err).toContain("contains no complete backup");
-  const { exit, err } = await machine.runHere(["backup"], { BACKUP_DATABASE_URL: "" });
-  expect(exit, err).toBe(0);
+  machine.env["BACKUP_DATABASE_URL"] = "";
+  await machine.backUp();
   expect(readdirSync(machine.backups).sort()).toEqual([".lock", ...machine.listBackups()]);
 }, 90_000);
 
@@ -150,16 +150,14 @@ test.each([
 
 test("A disk that is full leaves no backup, and earlier ones stay", async () => {
   const machine = createBackupMachine();
-  expect((await machine.runHere(["backup"])).exit).toBe(0);
-  const [name = ""] = machine.listBackups();
-  // Names contain seconds, and this test takes less than one.
-  renameSync(join(machine.backups, name), join(machine.backups, "2026-01-01T03-00-00Z"));
+  await machine.backUp();
+  const name = machine.ageBackup(Date.now() - DAY);
   machine.write("uploads/large", "x".repeat(2_000_000));
   // Beyond this size every write fails, as on a full disk.
   const limited = ["sh", "-c", `ulimit -f 1000; exec "$0" "$@"`, ...toCommand("cli", "backup")];
   const { exit, err } = await startProgram(limited, { cwd: machine.folder, env: machine.env }).ended;
   expect([exit, err]).toEqual([1, expect.stringContaining("No backup was made")]);
-  expect(readdirSync(machine.backups)).toEqual([".lock", "2026-01-01T03-00-00Z"]);
+  expect(readdirSync(machine.backups)).toEqual([".lock", name]);
 }, 60_000);
 
 test("BACKUP_AFTER gets the backup's path without a shell and without Groundcrew's secrets", async () => {
@@ -189,4 +187,42 @@ test("A secret file that is a link is refused, because links are not followed", 
   expect(exit).not.toBe(0);
   expect(err).toContain("is a symbolic link");
   expect(machine.listBackups()).toEqual([]);
+});
+
+test("INFRA-05 A backup fails when a folder that the last one has files of is not mounted, and leaves nothing behind", async () => {
+  const machine = createBackupMachine();
+  await machine.backUp("--scheduled");
+  const name = machine.ageBackup(Date.now() - HOUR);
+  machine.remove("uploads");
+  // As Docker leaves it: the folder is there and empty.
+  mkdirSync(join(machine.folder, "uploads"));
+  const { exit, err } = await machine.runHere(["backup", "--scheduled"]);
+  expect(exit).toBe(1);
+  expect(err).toContain(`it would have no uploads, which ${name} has`);
+  expect(readdirSync(machine.backups).sort()).toEqual([name, ".lock"].sort());
+});
+
+test("INFRA-05 A backup fails when the setting of a part is lost, unless a person leaves the part out", async () => {
+  const machine = createBackupMachine();
+  await machine.backUp();
+  machine.ageBackup(Date.now() - 2 * HOUR);
+  machine.env["BACKUP_UPLOADS"] = "";
+  const refused = { exit: 1, err: expect.stringContaining("--without uploads") };
+  expect(await machine.runHere(["backup"])).toMatchObject(refused);
+  expect((await machine.backUp("--without", "uploads")).parts).toEqual(["store", "secrets"]);
+});
+
+test("INFRA-05 A backup that a person makes does not replace the timer's of the same day, nor does the timer's theirs", async () => {
+  const machine = createBackupMachine();
+  await machine.backUp("--scheduled");
+  // Two of one day in UTC, whenever this runs.
+  const day = Math.floor(Date.now() / DAY) * DAY - DAY;
+  const timer = machine.ageBackup(day + 3 * HOUR);
+  await machine.backUp();
+  const first = machine.ageBackup(day + 4 * HOUR);
+  await machine.backUp();
+  const second = machine.ageBackup(day + 5 * HOUR);
+  expect((await machine.backUp("--scheduled")).removed).toEqual([first]);
+  expect(machine.listBackups()).toEqual(expect.arrayContaining([timer, second]));
+  expect(machine.listBackups()).toHaveLength(3);
 });

@@ -1,9 +1,13 @@
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { DatabaseSync } from "node:sqlite";
+import { expect, onTestFinished } from "vitest";
+import { formatBackupName, formatChecksums, parseChecksums } from "../../../runtime/backup/manifest.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import type { Commit } from "../../../shared/store/port.ts";
 import { claimStoreFormat } from "../../../shared/store/store-format.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { runCli, runCliHere } from "../../support/program.ts";
 import { createTestFolder, type OnEnd, writeFiles } from "../../support/test-folder.ts";
 
@@ -52,18 +56,30 @@ export function createBackupMachine(extraEnv: Record<string, string> = {}, onEnd
     "uploads/bucket/name with spaces, é and \\ backslash": "another file",
   });
 
+  /** Runs the command in this process, which takes milliseconds, for cases that need no process of their own. */
+  const runHere = (args: readonly string[], extra: Record<string, string> = {}) =>
+    runCliHere(args, { cwd: folder, env: { ...env, ...extra } });
+  /** The names of complete backups. */
+  const listBackups = () => readdirSync(backups).filter((name) => !name.startsWith("."));
   return {
-    ...{ folder, backups, env },
+    ...{ folder, backups, env, runHere, listBackups },
     write: (path: string, content: string) => writeFiles(folder, { [path]: content }),
     read: (path: string) => readFileSync(join(folder, path), "utf8"),
     remove: (path: string) => rmSync(join(folder, path), { recursive: true }),
     run: (args: readonly string[], options: { env?: Record<string, string>; stdin?: string | Uint8Array } = {}) =>
       runCli(args, { ...options, cwd: folder, env: { ...env, ...options.env } }),
-    /** Runs the command in this process, which takes milliseconds, for cases that need no process of their own. */
-    runHere: (args: readonly string[], extra: Record<string, string> = {}) =>
-      runCliHere(args, { cwd: folder, env: { ...env, ...extra } }),
-    /** The names of complete backups. */
-    listBackups: () => readdirSync(backups).filter((name) => !name.startsWith(".")),
+    /** Makes a backup; resolves with what the command prints about it. */
+    async backUp(...options: string[]) {
+      const { exit, out, err } = await runHere(["backup", ...options, "--json"]);
+      expect(exit, err).toBe(0);
+      return JSON.parse(out);
+    },
+    /** Gives the newest backup the name of an earlier time, because a test takes less than a second. */
+    ageBackup(at: Ms): string {
+      const name = formatBackupName(at);
+      renameSync(join(backups, listBackups().at(-1) ?? ""), join(backups, name));
+      return name;
+    },
   };
 }
 
@@ -79,4 +95,41 @@ export function describeTree(folder: string): string[] {
       return `${name} ${(statSync(path).mode & 0o777).toString(8)} ${readFileSync(path).toString("base64")}`;
     })
     .sort();
+}
+
+export const hash = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
+
+export const readManifest = (backup: string): Record<string, unknown> & { files: number } =>
+  JSON.parse(readFileSync(join(backup, "manifest.json"), "utf8"));
+
+export const editManifest = (backup: string, change: object) =>
+  writeFiles(backup, { "manifest.json": { ...readManifest(backup), ...change } });
+
+/** Adds a file to a backup, its list and its manifest, as somebody would who wants it to be restored. */
+export function smuggle(backup: string, path: string) {
+  writeFiles(backup, { [path]: "smuggled" });
+  appendFileSync(join(backup, "SHA256SUMS"), `${hash("smuggled")}  ${path}\n`);
+  editManifest(backup, { files: readManifest(backup).files + 1 });
+  forgeChecksums(backup);
+}
+
+/** Changes the saved store, and hides that as far as checksums can. */
+export function changeStore(backup: string, sql: string) {
+  const database = new DatabaseSync(join(backup, "store/groundcrew.db"));
+  database.exec("PRAGMA journal_mode = DELETE");
+  database.exec(sql);
+  database.close();
+  forgeChecksums(backup);
+}
+
+/** Makes list and manifest agree with the files again, as somebody would who wants to hide a change. */
+function forgeChecksums(backup: string) {
+  const list = join(backup, "SHA256SUMS");
+  const files = parseChecksums(readFileSync(list, "utf8")).map((file) => {
+    const content = readFileSync(join(backup, file.path));
+    return { ...file, hash: hash(content), bytes: content.length };
+  });
+  const sums = formatChecksums(files);
+  writeFileSync(list, sums);
+  editManifest(backup, { checksums: hash(sums), bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) });
 }

@@ -3,18 +3,24 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BACKUP_FORMAT } from "../../../runtime/backup/manifest.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
-import { type BackupMachine, createBackupMachine, describeTree, fillStore } from "./backup-machine.ts";
-import { changeStore, editManifest, hash, readManifest, smuggle } from "./damaged-backup.ts";
+import {
+  changeStore,
+  createBackupMachine,
+  describeTree,
+  editManifest,
+  fillStore,
+  hash,
+  readManifest,
+  smuggle,
+} from "./backup-machine.ts";
 
 /** A machine with a backup of everything but a database. */
 async function createSavedMachine() {
   const machine = createBackupMachine({}, afterAll);
   const put = [{ key: "decision:1", value: { text: "kept" }, sets: ["decisions"] }];
   await fillStore(`file:${machine.folder}/data`, { put });
-  const saved = await machine.runHere(["backup"]);
-  expect(saved.exit, saved.err).toBe(0);
-  const [name = ""] = machine.listBackups();
-  return { machine, backup: join(machine.backups, name), name };
+  const { name, backup }: { name: string; backup: string } = await machine.backUp();
+  return { machine, backup, name };
 }
 
 const PICTURE = "uploads/bucket/picture.png";
@@ -55,7 +61,7 @@ const REFUSALS: Refusal[] = [
 ];
 
 describe("INFRA-05 restore", () => {
-  let saved: { machine: BackupMachine; backup: string; name: string };
+  let saved: Awaited<ReturnType<typeof createSavedMachine>>;
 
   // One backup for all; each test damages a copy of it.
   beforeAll(async () => {

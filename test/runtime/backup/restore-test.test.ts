@@ -30,7 +30,7 @@ async function readNotice({ backups }: BackupMachine, clock: () => Ms = Date.now
 
 test("INFRA-05 The test of a restore restores every file beside the installation, which stays as it is, and leaves nothing", async () => {
   const machine = createBackupMachine({ BACKUP_COMPOSE_ENV: "A=b" });
-  expect((await machine.runHere(["backup", "--scheduled"])).exit).toBe(0);
+  await machine.backUp("--scheduled");
   const before = describeTree(machine.folder);
   const { exit, out, err } = await testLatest(machine);
   expect(exit, err).toBe(0);
@@ -42,9 +42,8 @@ test("INFRA-05 The test of a restore restores every file beside the installation
 
 test("INFRA-05 A backup that cannot be restored becomes a notice, which ends when a later one can", async () => {
   const machine = createBackupMachine();
-  expect((await machine.runHere(["backup", "--scheduled"])).exit).toBe(0);
-  const [name = ""] = machine.listBackups();
-  const path = join(machine.backups, name, "uploads/bucket/picture.png");
+  const { name, backup } = await machine.backUp("--scheduled");
+  const path = join(backup, "uploads/bucket/picture.png");
   const picture = readFileSync(path);
   writeFileSync(path, "another picture");
   const failed = await testLatest(machine);
@@ -58,7 +57,7 @@ test("INFRA-05 A backup that cannot be restored becomes a notice, which ends whe
 
 test("INFRA-05 With --weekly a restore is tested again after a week, and a test that is not made for 9 days is a notice", async () => {
   const machine = createBackupMachine();
-  expect((await machine.runHere(["backup", "--scheduled"])).exit).toBe(0);
+  await machine.backUp("--scheduled");
   expect((await testLatest(machine, "--weekly")).exit).toBe(0);
   const record = machine.read(`backups/${RECORD}`);
   expect((await testLatest(machine, "--weekly")).exit).toBe(0);
@@ -83,13 +82,12 @@ test.skipIf(!hasRedisServer())(
     const store = await openStore(server.url, { prefix: "groundcrew" });
     for (const taken of await store.take("outbox", HOUR, 1)) await store.acknowledge(taken, { done: true });
     await store.close();
-    expect((await machine.runHere(["backup"])).exit).toBe(0);
+    const { name: first } = await machine.backUp();
     const before = (await redis.keys("*")).sort();
     const { exit, err } = await testLatest(machine);
     expect(exit, err).toBe(0);
     expect((await redis.keys("*")).sort()).toEqual(before);
 
-    const [first = ""] = machine.listBackups();
     const file = { STORE_URL: `file:${machine.folder}/moved` };
     expect(await machine.runHere(["restore", first, "--yes"], file)).toMatchObject({ exit: 0 });
     expect((await machine.runHere(["backup", "--to", `${machine.folder}/other`], file)).exit).toBe(0);
@@ -120,7 +118,7 @@ test.skipIf(!process.env["FULL"] || !hasPostgres())(
         BACKUP_DATABASE_URL: url,
         PATH: `${POSTGRES_PROGRAMS}:${process.env["PATH"]}`,
       });
-      expect((await machine.runHere(["backup"])).exit).toBe(0);
+      await machine.backUp();
       return machine;
     };
     const machine = await backUp();

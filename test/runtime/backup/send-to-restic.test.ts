@@ -41,9 +41,7 @@ describe.skipIf(!hasProgram("restic"))("INFRA-05 A backup in a restic repository
     const put = [{ key: "decision:1", value: 1, sets: ["decisions"] }];
     await fillStore(`file:${machine.folder}/data`, { put });
     const { restic } = createRepository(machine);
-    const saved = await machine.runHere(["backup"]);
-    expect(saved.exit, saved.err).toBe(0);
-    const [name = ""] = machine.listBackups();
+    const { name } = await machine.backUp();
 
     const server = createBackupMachine();
     for (const path of ["data", "uploads"]) server.remove(path);
@@ -73,9 +71,7 @@ describe.skipIf(!hasProgram("restic"))("INFRA-05 A backup in a restic repository
         restic("backup", "--quiet", "--tag", "groundcrew", "--time", time, join("earlier", name));
       }
       restic("backup", "--quiet", "--time", "2020-01-01 00:00:00", "other");
-      const saved = await machine.runHere(["backup", "--scheduled"]);
-      expect(saved.exit, saved.err).toBe(0);
-      const [newest = ""] = machine.listBackups();
+      const { name: newest } = await machine.backUp("--scheduled");
       const names = [newest, ...days.map(formatBackupName)];
       const expired = new Set(findExpiredBackups(names));
       expect(expired.size).toBeGreaterThan(25);

@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { lockFolder } from "../../../runtime/node/files.ts";
 import { createRecordStore } from "../../../runtime/runner/session-folder.ts";
-import { createBackupMachine } from "./backup-machine.ts";
-import { smuggle } from "./damaged-backup.ts";
+import { createBackupMachine, smuggle } from "./backup-machine.ts";
 
 const CONFIG = "home/.config/groundcrew";
 const RUNNER = "home/.local/state/groundcrew-runner";

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { checkStore } from "../../../functions/doctor/store.ts";
 import { manifest } from "../../../functions/index.ts";
 import { inspectStore } from "../../../runtime/doctor/run-doctor.ts";
@@ -114,8 +114,9 @@ test("npm run doctor queries a running Groundcrew, and does not open its embedde
   expect(await getFinding(otherToken, "runtime parts")).toMatch(/^failed: \/ready: answers 401/);
 });
 
-describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)", () => {
-  test("warns when Redis has no append-only file or no noeviction policy", async () => {
+test.skipIf(!hasRedisServer())(
+  "npm run doctor with Redis (reliability 10) warns when it has no append-only file or no noeviction policy",
+  async () => {
     const redis = await startRedis({ "maxmemory-policy": "allkeys-lru" });
     onTestFinished(() => redis.stop());
     const { env } = await createFolderSetup();
@@ -123,8 +124,8 @@ describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)",
     expect(await readFinding()).toMatch(/^warning: Redis has no append-only file.*\nwarning: .*allkeys-lru/);
     await redis.stop();
     expect(await readFinding()).toMatch(/^failed: Redis at .* cannot be reached/);
-  });
-});
+  },
+);
 
 const PAGE_SIZE = 4_096;
 

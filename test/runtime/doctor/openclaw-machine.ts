@@ -15,10 +15,13 @@ export function readRecordedInfo(version: string): Record<string, unknown> {
   return readRecording("skills info, eligible", version);
 }
 
-function readRecording(name: string, version: string): Record<string, unknown> {
+/** The recorded answer of a real OpenClaw, of any version if none is given. */
+export function readRecording(name: string, version?: string): Record<string, unknown> {
   const file = new URL("../../fixtures/openclaw-contract/recordings.json", import.meta.url);
   const all = recordingsSchema.parse(JSON.parse(readFileSync(file, "utf8")));
-  const found = all.find((recording) => recording.name === name && recording.version === version);
+  const found = all.find(
+    (recording) => recording.name === name && (version ?? recording.version) === recording.version,
+  );
   if (!found?.response.output) throw new Error(`no recording of ${name} of ${version}`);
   return found.response.output;
 }

@@ -22,12 +22,6 @@ async function serve(
   return { url: served.url, lines };
 }
 
-async function connect(url: string) {
-  const raw = await openConnection(url);
-  onTestFinished(() => void raw.socket.destroy());
-  return raw;
-}
-
 /** Begins a request of two bytes and sends the first; `outcome` is the response's status or the error's code. */
 function sendHalf(url: string) {
   const sending = request(url, { method: "PUT", headers: { "content-length": 2 } });
@@ -96,7 +90,8 @@ async function serveLargeAnswers(sendTimeout = TIMEOUT_MS) {
     .post("/echo", async (c) => c.text(`echo ${await c.req.text()}.`))
     .get("/number/:number", (c) => c.text(`number ${c.req.param("number")}.`));
   const { url, lines } = await serve(app, { sendTimeout });
-  const raw = await connect(url);
+  const raw = await openConnection(url);
+  onTestFinished(() => void raw.socket.destroy());
   const get = (path: string) => raw.socket.write(formatRequestHead("GET", path, {}));
   /** Resolves when a connection without a request, opened now, has been idle for the timeout. */
   const waitForTimeout = async () => void (await (await openConnection(url)).ended);

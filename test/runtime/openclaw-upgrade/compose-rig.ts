@@ -7,18 +7,11 @@ import { answerHook } from "../../../simulators/openclaw/answer-hook.ts";
 import { type CliResult, runCli, runCliHere } from "../../support/program.ts";
 import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
 import { startServer } from "../../support/test-server.ts";
+import { readRecording } from "../doctor/openclaw-machine.ts";
 
 export const HOOK_TOKEN = "marked-secret-hook-token";
 export const MODEL_KEY = "marked-secret-model-key";
 export const ENV_SECRET = "marked-secret-database-password";
-
-/** The recorded answer of a real OpenClaw. */
-export function readRecording(name: string): object {
-  const recordings: { name: string; response: { output: object } }[] = JSON.parse(
-    readFileSync("test/fixtures/openclaw-contract/recordings.json", "utf8"),
-  );
-  return recordings.find((one) => one.name === name)?.response.output ?? {};
-}
 
 /** A folder with the files by which the stand-ins in `bin` are told what to do, and those that they write. */
 export function createWorld() {
@@ -43,18 +36,9 @@ export function createWorld() {
 
 /** A process of the container as the kernel reports it: user 1000, no capability, a filter. */
 export const PROCESS_STATUS = [
-  "Name:\tnode",
-  "Umask:\t0022",
-  "Pid:\t1",
-  "Uid:\t1000\t1000\t1000\t1000",
-  "Gid:\t1000\t1000\t1000\t1000",
-  "CapInh:\t0000000000000000",
-  "CapPrm:\t0000000000000000",
-  "CapEff:\t0000000000000000",
-  "CapBnd:\t00000000000000c1",
-  "NoNewPrivs:\t1",
-  "Seccomp:\t2",
-  "",
+  ...["Name:\tnode", "Umask:\t0022", "Pid:\t1", "Uid:\t1000\t1000\t1000\t1000", "Gid:\t1000\t1000\t1000\t1000"],
+  ...["CapInh", "CapPrm", "CapEff"].map((name) => `${name}:\t0000000000000000`),
+  ...["CapBnd:\t00000000000000c1", "NoNewPrivs:\t1", "Seccomp:\t2", ""],
 ].join("\n");
 
 export const SERVICE = {

@@ -14,36 +14,21 @@ const NEW_SHELL = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" };
 const teamSchema = z.object({ agents: z.array(z.object({ name: z.string(), about: z.string() })) });
 const secretsSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
 
-/** An empty Plane and an empty folder in which the real commands run. */
-async function createEmptyPlane() {
-  const plane = createPlaneSimulator({
-    empty: true,
-    autoDeliver: true,
-    rateLimit: Number.POSITIVE_INFINITY,
-    webhookAllowedHosts: ["127.0.0.1"],
-  });
+test("after provisioning, npm start runs in a new shell, with only the written files: it processes a webhook and offers the ten agents with their strengths", async () => {
+  const limits = { rateLimit: Number.POSITIVE_INFINITY, webhookAllowedHosts: ["127.0.0.1"] };
+  const plane = createPlaneSimulator({ empty: true, autoDeliver: true, ...limits });
   const url = await plane.start();
   onTestFinished(() => plane.stop());
   const cwd = createTestFolder("new-shell");
   const port = await findFreePort();
   const env = {
-    ...NEW_SHELL,
-    PLANE_URL: url,
-    PLANE_WORKSPACE: "javisi",
-    PLANE_ADMIN_EMAIL: ADMIN_EMAIL,
-    PLANE_WEBHOOK_TARGET: `http://127.0.0.1:${port}/webhooks/plane`,
-    PORT: String(port),
-    LOCALE: "fr",
+    ...{ ...NEW_SHELL, PLANE_URL: url, PLANE_WORKSPACE: "javisi", PLANE_ADMIN_EMAIL: ADMIN_EMAIL },
+    ...{ PLANE_WEBHOOK_TARGET: `http://127.0.0.1:${port}/webhooks/plane`, PORT: String(port), LOCALE: "fr" },
   };
   const start = (childEnv: Record<string, string>, ...program: Parameters<typeof toCommand>) =>
     startProgram(toCommand(...program), { cwd, env: childEnv });
   const run = (...given: Parameters<typeof start>) => start(...given).ended;
   const readText = (path: string) => readFileSync(join(cwd, path), "utf8");
-  return { plane, cwd, port, url, env, start, run, readText };
-}
-
-test("after provisioning, npm start runs in a new shell, with only the written files: it processes a webhook and offers the ten agents with their strengths", async () => {
-  const { plane, cwd, port, url, env, start, run, readText } = await createEmptyPlane();
   expect(await run(env, "provision", "--yes")).toMatchObject({ exit: 0 });
   expect(statSync(join(cwd, "data/connection.env")).mode & 0o777).toBe(0o600);
   expect(existsSync(join(cwd, ".env"))).toBe(false);

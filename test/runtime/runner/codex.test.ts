@@ -138,7 +138,7 @@ test("where a command could reach into the app-server, required refuses the sess
   await rig.waitFor(async () => (await rig.readHostChecks())["box"]).toMatchObject({ status: "failed", detail });
   const { key } = await rig.addTicket(["run touch ran.txt"]);
   await decide(rig, await rig.waitForRequest("ticket", "could reach into"), "approve");
-  await rig.waitFor(() => rig.output.join("")).toContain("sandbox is required for ONB, and no box works here");
+  await rig.waitFor(() => rig.readOutput()).toContain("sandbox is required for ONB, and no box works here");
   expect(rig.host.tmux("list-sessions")).toBe("");
   expect(rig.readWork(key, "ran.txt")).toBeUndefined();
 });

@@ -9,6 +9,7 @@ import {
   exchangeAnswerSchema,
   exchangeRequestSchema,
 } from "../../../shared/tickets/exchange.ts";
+import { closeLocalServer, listenLocally } from "../../../simulators/local-server.ts";
 
 export const RUNNER_TOKEN = "runner-token-0123456789";
 
@@ -106,10 +107,8 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
   }
 
   async function listen() {
-    server = createServer(handle).listen(port, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    if (address !== null && typeof address !== "string") port = address.port;
+    server = createServer(handle);
+    port = await listenLocally(server, port);
   }
 
   /** Returns the revision, which the runner has seen when it says so. */
@@ -120,17 +119,12 @@ export async function startExchangeServer({ endsOnce = false } = {}) {
     return revision;
   }
 
-  /** Refuses connections, as while Groundcrew restarts. */
-  async function close() {
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
-    await closed;
-  }
-
   await listen();
   return {
     ...{ url: `http://127.0.0.1:${port}`, requests, problems, hooks, answerHook, heldHooks, frames, differences },
-    ...{ set, listen, close },
+    ...{ set, listen },
+    /** Refuses connections, as while Groundcrew restarts. */
+    close: () => closeLocalServer(server),
     getReport: (ticket: string) => requests.at(-1)?.sessions.find((session) => session.ticket === ticket),
   };
 }

@@ -29,7 +29,7 @@ const EXPORTS = Object.entries(WITHOUT_PROCESS).map(([name, value]) => `export $
  * Sets a trap at each of these places of a repository. A trap writes down its name, unless a session or the test itself
  * has started git.
  */
-function setTraps({ folder, repository, home }: RunnerRig) {
+function setTraps({ folder, repository, home }: Omit<RunnerRig, "expect">) {
   const found = join(folder, "found.txt");
   const script = join(folder, "trap.sh");
   const write = (path: string, ...lines: string[]) =>
@@ -122,8 +122,7 @@ git update-ref HEAD $signed
 `;
 
 test("git of the runner starts no program that a repository, a user or a forged link of a worktree names", async (context) => {
-  const rig = await createRunnerRig(context, { tickets: WITHOUT_BOX });
-  const { expect } = rig;
+  const { expect, ...rig } = await createRunnerRig(context, { tickets: WITHOUT_BOX });
   const traps = setTraps(rig);
   const scripts = { commit: COMMIT, forge: FORGE_LINK(traps.script), missing: COMMIT_MISSING };
   for (const [name, text] of Object.entries(scripts))

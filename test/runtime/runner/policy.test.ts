@@ -10,29 +10,31 @@ vi.setConfig({ testTimeout: 180_000 });
 /** The arguments of Claude Code, which is the parent of the shell that runs a command. */
 const STORE_ARGUMENTS = "run tr '\\0' '\\n' < /proc/$PPID/cmdline > args.draft && mv args.draft args.txt";
 
+/** What the tests below have of it beside their `expect`. */
+type Rig = Omit<RunnerRig, "expect">;
+
 const createPolicyRig = (context: TestContext, repository: object = {}, env: Record<string, string> = {}) =>
   createRunnerRig(context, { tickets: WITHOUT_BOX, repository, env });
 
 /** Runs ONB-1 to the end of its first turn. */
-async function runSteps(rig: RunnerRig, steps: string[]) {
+async function runSteps(rig: Rig, steps: string[]) {
   const desired = rig.run("ONB-1", steps);
   await rig.waitForScreen("ONB-1", "all done");
   return desired;
 }
 
-const readWork = (rig: RunnerRig, name: string) => readFileSync(join(rig.worktree("ONB-1"), name), "utf8");
-const readArguments = (rig: RunnerRig) => readWork(rig, "args.txt").split("\n");
+const readWork = (rig: Rig, name: string) => readFileSync(join(rig.worktree("ONB-1"), name), "utf8");
+const readArguments = (rig: Rig) => readWork(rig, "args.txt").split("\n");
 /** Mode and model. */
 const getOptions = (args: readonly string[]) =>
   ["--permission-mode", "--model"].map((name) => args[args.indexOf(name) + 1]);
-const readPermissions = (rig: RunnerRig, key = "ONB-1") =>
+const readPermissions = (rig: Rig, key = "ONB-1") =>
   JSON.parse(readFileSync(rig.sessionFile(key, "settings.json"), "utf8")).permissions;
-const readServers = (rig: RunnerRig) =>
-  JSON.parse(readFileSync(rig.sessionFile("ONB-1", "mcp.json"), "utf8")).mcpServers;
-const countRequests = (rig: RunnerRig) =>
+const readServers = (rig: Rig) => JSON.parse(readFileSync(rig.sessionFile("ONB-1", "mcp.json"), "utf8")).mcpServers;
+const countRequests = (rig: Rig) =>
   rig.server.hooks.filter(({ body }) => body["hook_event_name"] === "PermissionRequest").length;
 const RULES = { deny: ["Bash(git push:*)"], ask: ["Bash(ls:*)"] };
-const findPolicy = (rig: RunnerRig) => rig.server.requests.at(-1)?.policies?.find(({ project }) => project === "ONB");
+const findPolicy = (rig: Rig) => rig.server.requests.at(-1)?.policies?.find(({ project }) => project === "ONB");
 
 test.concurrent("mode, rules, model, text, set-up and base of the settings take effect, nothing asks, and rules that allow come with the approval of a plan", async (context) => {
   const rig = await createPolicyRig(context, {
@@ -63,8 +65,7 @@ test.concurrent("mode, rules, model, text, set-up and base of the settings take 
 
 test.concurrent("the repository's own file on the base branch makes a policy stricter and completes it", async (context) => {
   const settings = { env: ["OF_THE_TEAM", "OF_OTHERS"], prompt: "Ours." };
-  const rig = await createPolicyRig(context, settings, { OF_THE_TEAM: "1", OF_OTHERS: "2" });
-  const { expect } = rig;
+  const { expect, ...rig } = await createPolicyRig(context, settings, { OF_THE_TEAM: "1", OF_OTHERS: "2" });
   rig.host.commitFiles({ "develop.txt": "of develop" }, "develop");
   rig.host.commitFiles({
     ".groundcrew.json": {
@@ -98,8 +99,7 @@ test.concurrent("the repository's own file on the base branch makes a policy str
 });
 
 test.concurrent("a trusted base branch also allows tools and brings servers; what the branch of a ticket has changes nothing, also when its session is resumed", async (context) => {
-  const rig = await createPolicyRig(context, { trust_repository: true });
-  const { expect } = rig;
+  const { expect, ...rig } = await createPolicyRig(context, { trust_repository: true });
   rig.host.commitFiles({
     ".groundcrew.json": { allow: ["Bash(touch:*)"], permission_mode: "acceptEdits", model: "of-the-base" },
     ".claude/settings.json": { permissions: { allow: ["Bash(git add:*)"] } },
@@ -160,8 +160,7 @@ const TRIED_FILES = pickSize(
 const useRunner = shareRunner({ tickets: WITHOUT_BOX, programs: REFUSED_BOX });
 
 test("nothing starts with a file on the base branch that cannot be kept or is a link, until it is repaired", async (context) => {
-  const rig = await useRunner(context, TRIED_FILES.length + 2);
-  const { expect } = rig;
+  const { expect, ...rig } = await useRunner(context, TRIED_FILES.length + 2);
   const refuse = async (key = "") => {
     rig.run(key);
     await rig.waitForState(key, "ended");

@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, expect, onTestFailed, onTestFinished } from "vitest";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
-import { getBuiltProgram } from "../../support/built-program.ts";
+import { startProgram, toCommand } from "../../support/program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
+import type { OnEnd } from "../../support/test-folder.ts";
 import { RUNNER_TOKEN } from "./exchange-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
 
@@ -51,7 +50,7 @@ export const createProductRig = (options: ProductOptions = {}) =>
 
 /** One product for tests of a file, from the first of them on, which run one after the other. */
 export function shareProduct(options: ProductOptions = {}) {
-  const ends: (() => Promise<void>)[] = [];
+  const ends: Parameters<OnEnd>[0][] = [];
   let starting: Promise<ProductRig> | undefined;
   afterAll(async () => {
     for (const end of ends.reverse()) await end();
@@ -63,19 +62,20 @@ export function shareProduct(options: ProductOptions = {}) {
 }
 
 function showOutputOnFailure(rig: ProductRig): ProductRig {
-  onTestFailed(() => console.info(rig.output.slice(-60).join("")));
+  onTestFailed(() => console.info(rig.readOutput().slice(-20_000)));
   return rig;
 }
 
-async function startProduct(options: ProductOptions, onEnd: (end: () => Promise<void>) => void) {
+async function startProduct(options: ProductOptions, onEnd: OnEnd) {
   const { isApart = false, env = {}, tickets = {}, isBoxed = process.env["TEST_BOXED"] === "1", policy = {} } = options;
-  const host = createRunnerHost();
+  const host = createRunnerHost(onEnd);
   const simulators = await startSimulators({ onEnd });
   const project = simulators.addProject();
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
-  const output: string[] = [];
-  const children = new Map<Part, ChildProcess>();
+  const programs: ReturnType<typeof startProgram>[] = [];
+  const parts = new Map<Part, (typeof programs)[number]>();
+  const readOutput = () => programs.map(({ readAll }) => readAll()).join("");
 
   const { testCommand, publish, planFirst, cli } = options;
   const own = { test_command: testCommand, publish, plan_first: planFirst, cli };
@@ -84,11 +84,7 @@ async function startProduct(options: ProductOptions, onEnd: (end: () => Promise<
   const sandbox = isBoxed ? "required" : "off";
   const config = { tickets: { repositories: { ONB: repository }, sandbox, ...tickets } };
   writeFileSync(join(host.folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
-  onEnd(async () => {
-    await Promise.all([...children.keys()].map((part) => stop(part, "SIGKILL")));
-    await host.killTmux();
-    host.remove();
-  });
+  onEnd(host.killTmux);
 
   const ownEnv = {
     ...host.env,
@@ -96,28 +92,22 @@ async function startProduct(options: ProductOptions, onEnd: (end: () => Promise<
     ...{ PORT: String(port), GROUNDCREW_CONFIG: "config.json", STORE_URL: "file:./data" },
     ...env,
   };
-  const spawnProgram = (program: Parameters<typeof getBuiltProgram>[0], args: string[], more: object) =>
-    spawn(process.execPath, ["--disable-warning=ExperimentalWarning", getBuiltProgram(program), ...args], {
-      cwd: host.folder,
-      env: { ...ownEnv, ...more },
-    });
+  const startCommand = (more: Record<string, string>, ...command: Parameters<typeof toCommand>) =>
+    startProgram(toCommand(...command), { cwd: host.folder, env: { ...ownEnv, ...more }, onEnd });
 
   function start(part: Part, more: Record<string, string> = {}) {
-    const child =
+    const program =
       part === "groundcrew"
-        ? spawnProgram("start", [], { ...simulators.env, ...ownEnv, ...more })
-        : spawnProgram("cli", ["runner"], { GROUNDCREW_URL: url, ...more });
-    children.set(part, child);
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => output.push(String(data)));
+        ? startCommand({ ...simulators.env, ...ownEnv, ...more }, "start")
+        : startCommand({ GROUNDCREW_URL: url, ...more }, "cli", "runner");
+    parts.set(part, program);
+    programs.push(program);
   }
 
   /** Ends a process by a signal; resolves with its exit code, null after a signal that ended it. */
   async function stop(part: Part, signal: NodeJS.Signals): Promise<unknown> {
-    const child = children.get(part);
-    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode;
-    const exited = once(child, "exit");
-    child.kill(signal);
-    return (await exited)[0];
+    parts.get(part)?.child.kill(signal);
+    return (await parts.get(part)?.exited)?.[0];
   }
 
   async function call(path: string, method = "GET", body?: object) {
@@ -142,12 +132,10 @@ async function startProduct(options: ProductOptions, onEnd: (end: () => Promise<
   await call("/ticks/poll", "POST");
 
   return {
-    ...{ host, simulators, output, call, waitFor, start, stop, killTmux: host.killTmux },
+    ...{ host, simulators, readOutput, call, waitFor, start, stop, killTmux: host.killTmux },
     /** Runs a command of `groundcrew` on the machine of the product; resolves with what it prints, also when it fails. */
-    async runCommand(...args: string[]): Promise<string> {
-      const { stdout } = spawnProgram("cli", args, { ...simulators.env, ...ownEnv });
-      return (await stdout.setEncoding("utf8").toArray()).join("");
-    },
+    runCommand: async (...args: string[]) =>
+      (await startCommand({ ...simulators.env, ...ownEnv }, "cli", ...args).ended).out,
     async restart(part: Part) {
       await stop(part, "SIGKILL");
       start(part);
@@ -210,4 +198,67 @@ async function startProduct(options: ProductOptions, onEnd: (end: () => Promise<
     findComments: (item: { id: string }, part: string) =>
       simulators.plane.comments(item).filter(({ comment_html }) => comment_html.includes(part)),
   };
+}
+
+const PULL_REQUEST = "https://git.example.com/onb/app/pulls/1";
+const toCommit = (text: string) =>
+  `permission echo ${text} >> made.txt && git add -A && git commit -qm 'feat: ${text}'`;
+
+/**
+ * The life of a ticket whose session plans first and whose result is published: the plan is sent back and approved, the
+ * result sent back and approved, its red checks sent back, the pull request merged and the worktree removed. `interrupt`
+ * is called while the plan waits.
+ */
+export async function runPlanAndPublish(rig: ProductRig, interrupt: () => Promise<void>): Promise<void> {
+  const forge = rig.host.addForge(["gh"]);
+  const steps = ["plan Change a.txt", "plan Change b.txt", toCommit("first"), toDone("It is made")];
+  const { key, item } = await rig.addTicket(steps);
+  const readQuestion = async () => (await rig.readQuestions(key))?.[0];
+  const answer = async (text: string) => rig.answer(key, (await readQuestion()).id, text);
+  /** A person allows the commit of a round, and the session completes its ticket. */
+  const finishRound = async (summary: string) => {
+    await rig.waitFor(readQuestion).toMatchObject({ kind: "permission", text: expect.stringContaining("made.txt") });
+    await answer("allow");
+    await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary, state: "completed" });
+  };
+  const update = async () => {
+    expect(await rig.update(key)).toMatchObject({ status: "publishing" });
+    await rig
+      .waitFor(() => rig.readCompleted(key))
+      .toMatchObject({ state: "done", publication: { url: PULL_REQUEST } });
+  };
+
+  await rig.approve(key);
+  await rig.waitFor(readQuestion).toMatchObject({ kind: "plan", text: expect.stringContaining("Change a.txt") });
+  await answer("Change b.txt instead");
+  await rig.waitFor(readQuestion).toMatchObject({ kind: "plan", text: expect.stringContaining("Change b.txt") });
+  await interrupt();
+  await rig.waitFor(readQuestion).toMatchObject({ kind: "plan", text: expect.stringContaining("Change b.txt") });
+  await answer("approve");
+  await finishRound("It is made");
+
+  const again = [toCommit("second"), toDone("It is better", key)].map((step) => `do: ${step}`).join("\n");
+  await rig.call(`/api/sessions/${key}/send-back`, "POST", { text: `Make it better\n${again}` });
+  await finishRound("It is better");
+  expect(forge.read().pulls).toEqual([]);
+  await update();
+  const pull = { title: `${key}: Make it`, body: expect.stringContaining("It is better") };
+  expect(forge.read().pulls).toMatchObject([pull]);
+  expect(rig.findComments(item, PULL_REQUEST)).toHaveLength(1);
+
+  const log = [toCommit("third"), toDone("It is green", key)].map((step) => `do: ${step}`).join("\n");
+  forge.change({ checks: "failed", log: `expected 1, was 2\n${log}` });
+  const readRequest = async () => (await rig.call("/api/requests")).requests[0];
+  await rig.waitFor(readRequest).toMatchObject({ kind: "result", answers: ["send_back", "reject"] });
+  await rig.decide(await readRequest(), "send_back");
+  await finishRound("It is green");
+  await update();
+  expect(forge.read().pulls).toHaveLength(1);
+  const commits = rig.host.git(["log", "--format=%s", `groundcrew/${key.toLowerCase()}`], forge.bare);
+  expect(commits).toBe("feat: third\nfeat: second\nfeat: first\nfirst\n");
+  forge.change({ checks: "passed" });
+  forge.close(1, "merged");
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ state: "done", publication: { state: "merged" } });
+  await rig.waitFor(() => existsSync(join(rig.host.runnerFolder, "worktrees", key))).toBe(false);
+  expect(rig.findComments(item, PULL_REQUEST)).toHaveLength(2);
 }

@@ -50,8 +50,9 @@ const FORGES = [
 
 for (const [program, path] of pickSize<readonly (typeof FORGES)[number][]>(FORGES, FORGES.slice(0, 1)))
   test.concurrent(`with ${program} a result becomes one pull request on the fresh base, whose checks are reported, and which is merged and cleaned`, async (context) => {
-    const rig = await createPublishRig(context, { programs: [program] });
-    const { expect, forge, worktree, publishNow, waitForPublication } = rig;
+    const { expect, forge, worktree, publishNow, waitForPublication, ...rig } = await createPublishRig(context, {
+      programs: [program],
+    });
     const url = `https://git.example.com/onb/app/${path}`;
     expect(await publishNow()).toEqual({ id: "try-1", state: "open", url, commit: forge.readBranch(BRANCH) });
     const readLog = () => rig.git(["log", "--format=%s", BRANCH], forge.bare);
@@ -83,8 +84,7 @@ for (const [program, path] of pickSize<readonly (typeof FORGES)[number][]>(FORGE
   });
 
 test.concurrent("what a server or its command refuses is said in its own words, and tried again at the next wish", async (context) => {
-  const rig = await createPublishRig(context);
-  const { expect, forge, worktree, publishNow } = rig;
+  const { expect, forge, worktree, publishNow, ...rig } = await createPublishRig(context);
   const hook = join(forge.bare, "hooks", "pre-receive");
   writeFileSync(hook, "#!/bin/sh\necho 'error: GH006: Protected branch update failed.'\nexit 1\n", { mode: 0o755 });
   const declined = /^git push: error: GH006: Protected branch update failed\.; .*pre-receive hook declined/;
@@ -114,8 +114,12 @@ test.concurrent("what a server or its command refuses is said in its own words, 
 
 test.concurrent("a branch is only pushed where no pull request is wanted, one without commits not at all, a session has no credentials, and a base that cannot be fetched is said in git's words", async (context) => {
   const steps = ["run env > $HOME/env.txt", "exit 0"];
-  const rig = await createPublishRig(context, { publish: "push", programs: [], steps, tickets: WITHOUT_BOX });
-  const { expect, forge, worktree, publishNow } = rig;
+  const { expect, forge, worktree, publishNow, ...rig } = await createPublishRig(context, {
+    publish: "push",
+    programs: [],
+    steps,
+    tickets: WITHOUT_BOX,
+  });
   expect(await publishNow()).toMatchObject({ state: "nothing" });
   writeFileSync(join(worktree, "made.txt"), "made");
   rig.git(["add", "-A"], worktree);

@@ -83,12 +83,12 @@ test.concurrent("a runner that lost its records takes over its sessions and ends
   await rig.kill();
   rmSync(rig.sessionFile("ONB-1", "record.json"));
   rig.start();
-  await rig.waitFor(() => rig.output.join("")).toContain("session adopted");
+  await rig.waitFor(() => rig.readOutput()).toContain("session adopted");
   await rig.waitForState("ONB-1", "running");
   rig.expect(rig.host.readCached("ONB-1.txt")).toBe("started\n");
   rig.start();
   await rig.waitFor(() => rig.exitCode).toBe(1);
-  rig.expect(rig.output.join("")).toContain("Another runner uses");
+  rig.expect(rig.readOutput()).toContain("Another runner uses");
   rig.stop("ONB-1");
   await rig.waitFor(() => rig.listSessions().sort()).toEqual(others);
 });
@@ -102,8 +102,7 @@ const HOSTILE_TEXT = [
 ].join("\n");
 
 test.concurrent("a hostile ticket, commit and branch run nothing and leave everything outside the worktree alone", async (context) => {
-  const rig = await createRunnerRig(context);
-  const { expect } = rig;
+  const { expect, ...rig } = await createRunnerRig(context);
   const before = readdirSync(rig.repository);
   rig.run("ONB-1", [], { ticket_file: HOSTILE_TEXT, token: 'x"$(touch hacked)' });
   await rig.waitForScreen("ONB-1", "read the ticket file and do it");
@@ -117,8 +116,7 @@ test.concurrent("a hostile ticket, commit and branch run nothing and leave every
 });
 
 test.concurrent("a ticket of a project without a repository, or with a link in the place of its worktree, is not started", async (context) => {
-  const rig = await useRunner(context, 4);
-  const { keys, expect } = rig;
+  const { keys, expect, ...rig } = await useRunner(context, 4);
   const projects = ["__proto__", "../../etc", "constructor", "ONB"];
   const linked = keys.at(-1) ?? "";
   const outside = join(rig.folder, "outside");
@@ -156,8 +154,7 @@ test.concurrent("completion files that are links, pipes or hidden text are not b
 test.runIf(IS_FULL_RUN)(
   "what an unknown session of the same key has left is kept apart, also when the start is interrupted, and the new run says so",
   async (context) => {
-    const rig = await createRunnerRig(context);
-    const { expect } = rig;
+    const { expect, ...rig } = await createRunnerRig(context);
     const leave = "run echo 1 > one.txt && git add -A && git commit -qm one && echo unsaved > unsaved.txt";
     const unknown = rig.run("ONB-1", [leave, "exit 0"], { run: 3 });
     await rig.waitForState("ONB-1", "ended");
@@ -174,6 +171,6 @@ test.runIf(IS_FULL_RUN)(
     expect(rig.report("ONB-1")).toMatchObject({ run: 1, kept_apart });
     expect(rig.git(["log", "--format=%s", name])).toBe("one\nfirst\n");
     expect(readFileSync(join(path, "unsaved.txt"), "utf8")).toBe("unsaved\n");
-    expect(rig.output.join("")).toContain("another session of this key is kept apart");
+    expect(rig.readOutput()).toContain("another session of this key is kept apart");
   },
 );

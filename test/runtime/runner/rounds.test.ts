@@ -14,11 +14,11 @@ type Rig = Awaited<ReturnType<typeof useRunner>>;
 /** A session whose first round has ended with a result that the runner has reported. */
 async function createResult(context: TestContext) {
   const rig = await useRunner(context);
-  const { key } = rig;
+  const { key, expect } = rig;
   const desired = rig.run(key, ["run echo one > made.txt && git add made.txt && git commit -qm 'feat: one'"]);
   await rig.waitForScreen(key, "all done");
   await endRound(rig);
-  return { rig, key, desired };
+  return { rig, key, desired, expect };
 }
 
 async function endRound(rig: Rig) {
@@ -41,8 +41,7 @@ const readPrompts = (rig: Rig) =>
     .flatMap(({ body }) => (body["hook_event_name"] === "UserPromptSubmit" ? [String(body["prompt"])] : []));
 
 test.concurrent("two rounds continue one conversation in one worktree, each with its text and nothing else", async (context) => {
-  const { rig, key, desired } = await createResult(context);
-  const { expect } = rig;
+  const { rig, key, desired, expect } = await createResult(context);
   const long = `/exit\n@readme.txt\n-- ${"é € ; `id` $(id)\n".repeat(1_300)}`;
   const second = `${long}do: run echo two >> made.txt && git commit -qam 'fix: two'`;
   sendBack(rig, desired, second);
@@ -66,8 +65,7 @@ test.concurrent("two rounds continue one conversation in one worktree, each with
 });
 
 test.concurrent("a conversation that somebody else has open is not resumed beside it; one that Claude does not know is followed by a new one, with the difference so far and the text", async (context) => {
-  const { rig, key, desired } = await createResult(context);
-  const { expect } = rig;
+  const { rig, key, desired, expect } = await createResult(context);
   const other = spawn("sh", ["-c", "sleep 300", "claude", "--resume", desired.session_id]);
   context.onTestFinished(() => void other.kill("SIGKILL"));
   sendBack(rig, desired, "do: run echo two > two.txt");
@@ -91,8 +89,7 @@ test.concurrent("a conversation that somebody else has open is not resumed besid
 test.runIf(IS_FULL_RUN)(
   "kill -9 of the session and of the runner in a round repeat neither its text nor its work",
   async (context) => {
-    const { rig, key, desired } = await createResult(context);
-    const { expect } = rig;
+    const { rig, key, desired, expect } = await createResult(context);
     sendBack(rig, desired, "do: run echo two >> two.txt\ndo: die");
     await rig.waitForState(key, "ended");
     await rig.kill();

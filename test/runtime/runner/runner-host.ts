@@ -1,26 +1,16 @@
 import { execFileSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { ForgeState } from "../../../simulators/forge/forge.ts";
-import { writeFiles, writeScripts } from "../../support/test-folder.ts";
+import { createTestFolder, type OnEnd, writeFiles, writeScripts } from "../../support/test-folder.ts";
 import { COMPILE_CACHE, getHiddenNode, getTestProgram } from "../../support/test-programs.ts";
 
 /** The server of the repository's remote. */
 const FORGE_HOST = "git.example.com";
 
-/** A folder with a repository, a home, and the stand-in for Claude Code as a program. */
-export function createRunnerHost() {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "gcr-")));
+/** A folder with a repository, a home, and the stand-in for Claude Code as a program; `onEnd` takes its removal. */
+export function createRunnerHost(onEnd?: OnEnd) {
+  const folder = createTestFolder("r", onEnd);
   const runnerFolder = join(folder, "runner");
   const repository = join(folder, "repository");
   const home = join(folder, "home");
@@ -118,10 +108,8 @@ export function createRunnerHost() {
     return existsSync(shared) ? shared : join(home, ".cache", name);
   };
   const readCached = (name: string) => readFileSync(findCached(name), "utf8");
-  // What was ended by a signal may still write while it ends.
-  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   return {
     ...{ folder, runnerFolder, repository, home, bin, git, tmux, killTmux, env },
-    ...{ readHome, findCached, readCached, addForge, commitFiles, remove },
+    ...{ readHome, findCached, readCached, addForge, commitFiles },
   };
 }

@@ -1,11 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, expect as globalExpect, type TestContext } from "vitest";
 import { endSessionProcesses } from "../../../runtime/runner/session-processes.ts";
-import { getBuiltProgram } from "../../support/built-program.ts";
+import { startProgram, toCommand } from "../../support/program.ts";
+import { type OnEnd, writeScripts } from "../../support/test-folder.ts";
 import { type Desired, RUNNER_TOKEN, startExchangeServer, toDesired, type Wishes } from "./exchange-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
 
@@ -37,53 +36,39 @@ interface RigOptions {
 export type RunnerRig = Awaited<ReturnType<typeof createRunnerRig>>;
 type Report = Awaited<ReturnType<typeof startExchangeServer>>["getReport"];
 type Want = (key: string, steps?: string[], change?: Partial<Desired>) => Desired;
-type Context = Pick<TestContext, "expect"> & { onTestFinished(end: () => Promise<void>): void };
+type Context = Pick<TestContext, "expect"> & { onTestFinished: OnEnd };
 
 /** Starts `groundcrew runner` with a repository of its own, the real tmux and git, and the stand-in for Claude Code. */
 export async function createRunnerRig(
   { expect, onTestFinished }: Context,
   { tickets = {}, repository: more = {}, env = {}, isBoxed = false, endsOnce = false, programs = {} }: RigOptions = {},
 ) {
-  const host = createRunnerHost();
+  const host = createRunnerHost(onTestFinished);
   const { folder, runnerFolder, repository, home, git, tmux, killTmux } = host;
   const server = await startExchangeServer({ endsOnce });
   const sessionIds = new Set<string>();
-  const output: string[] = [];
-  let child: ChildProcess | undefined;
+  const runners: ReturnType<typeof startProgram>[] = [];
+  const readOutput = () => runners.map(({ readAll }) => readAll()).join("");
 
-  for (const [name, script] of Object.entries(programs))
-    writeFileSync(join(host.bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  writeScripts(host.bin, programs);
   const ownRepository = { path: repository, readable: [resolve(".")], ...more };
   const sandbox = isBoxed || IS_BOXED ? "required" : "off";
   const config = { tickets: { repositories: { ONB: ownRepository }, sandbox, ...tickets } };
   writeFileSync(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
   onTestFinished(async () => {
-    await kill();
     await server.close();
     await killTmux();
     for (const sessionId of sessionIds) await endSessionProcesses(sessionId);
-    host.remove();
   });
 
   function start() {
-    const started = spawn(process.execPath, [getBuiltProgram("cli"), "runner"], {
-      cwd: folder,
-      env: {
-        ...host.env,
-        ...{ GROUNDCREW_URL: server.url, RUNNER_TOKEN, GROUNDCREW_CONFIG: join(folder, "config.json") },
-        ...{ PLANE_API_KEY: "plane-secret-0123456789", TELEGRAM_BOT_TOKEN: "123:telegram-secret" },
-        ...env,
-      },
-    });
-    child = started;
-    for (const stream of [started.stdout, started.stderr]) stream.on("data", (data) => output.push(String(data)));
-  }
-
-  async function kill(signal: NodeJS.Signals = "SIGKILL") {
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, "exit");
-    child.kill(signal);
-    await exited;
+    const ownEnv = {
+      ...host.env,
+      ...{ GROUNDCREW_URL: server.url, RUNNER_TOKEN, GROUNDCREW_CONFIG: join(folder, "config.json") },
+      ...{ PLANE_API_KEY: "plane-secret-0123456789", TELEGRAM_BOT_TOKEN: "123:telegram-secret" },
+      ...env,
+    };
+    runners.push(startProgram(toCommand("cli", "runner"), { cwd: folder, env: ownEnv, onEnd: onTestFinished }));
   }
 
   /** A session as Groundcrew wants it; `steps` are what the stand-in does. */
@@ -102,7 +87,7 @@ export async function createRunnerRig(
 
   const base = {
     ...{ folder, runnerFolder, repository, home, host, git, tmux, killTmux, addForge: host.addForge },
-    ...{ server, output, start, kill, want, sessionFile, report: server.getReport },
+    ...{ server, readOutput, start, kill: () => runners.at(-1)?.kill(), want, sessionFile, report: server.getReport },
     readRecord: (key: string) => JSON.parse(readFileSync(sessionFile(key, "record.json"), "utf8")),
     worktree: (key: string) => join(runnerFolder, "worktrees", key),
     listSessions: () => tmux("list-sessions", "-F", "#{session_name}").split("\n").filter(Boolean),
@@ -113,15 +98,18 @@ export async function createRunnerRig(
     ...createWaits(base, expect),
     ...createWishes(server.set, want),
     get exitCode() {
-      return child?.exitCode;
+      return runners.at(-1)?.child.exitCode;
     },
   };
 }
 
 /** What a test waits for, with its own `expect`, which concurrent tests need. */
-function createWaits({ report, output }: { report: Report; output: string[] }, expect: TestContext["expect"]) {
+function createWaits(
+  { report, readOutput }: { report: Report; readOutput: () => string },
+  expect: TestContext["expect"],
+) {
   const waitFor = <T>(read: () => T, interval = 50) =>
-    expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval, message: output.join("") });
+    expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval, message: readOutput() });
   return {
     expect,
     waitFor,
@@ -155,11 +143,11 @@ function createWishes(set: (wish: Partial<Wishes>) => number, want: Want) {
  */
 export function shareRunner(options: RigOptions = {}) {
   const wishes = new Map<string, Partial<Wishes>>();
-  const ends: (() => Promise<void>)[] = [];
+  const ends: Parameters<OnEnd>[0][] = [];
   let starting: Promise<RunnerRig> | undefined;
   let tickets = 0;
   afterAll(async () => {
-    for (const end of ends) await end();
+    for (const end of ends.reverse()) await end();
   });
 
   return async ({ expect, onTestFinished }: Pick<TestContext, "expect" | "onTestFinished">, count = 1) => {

@@ -20,8 +20,7 @@ const useRunner = shareRunner({
 const COMMIT = "run echo hello > made.txt && git add made.txt && git commit -qm 'feat: made'";
 
 test.concurrent("an approved ticket becomes a session in a worktree and on a branch of its own, with its own token and no other secret", async (context) => {
-  const rig = await useRunner(context);
-  const { key, expect } = rig;
+  const { key, expect, ...rig } = await useRunner(context);
   const branch = `groundcrew/${key.toLowerCase()}`;
   // The shell makes a file before its command writes to it; the renamed file appears whole.
   const desired = rig.run(key, [COMMIT, "run env > env.partial && mv env.partial env.txt"]);
@@ -55,8 +54,7 @@ test.concurrent("an approved ticket becomes a session in a worktree and on a bra
 });
 
 test.concurrent("keys, texts and interrupts reach the terminal once each, in order, and run nothing", async (context) => {
-  const rig = await useRunner(context);
-  const { key, expect } = rig;
+  const { key, expect, ...rig } = await useRunner(context);
   const desired = rig.run(key, ["permission echo yes >> allowed.txt"]);
   await rig.waitForScreen(key, "Do you want to proceed?");
   const inputs: typeof desired.inputs = [
@@ -76,8 +74,7 @@ test.concurrent("keys, texts and interrupts reach the terminal once each, in ord
 });
 
 test.concurrent("a start that asks for trust needs attention, keys answer it, and a text waits until Claude has begun", async (context) => {
-  const rig = await useRunner(context);
-  const { key, expect } = rig;
+  const { key, expect, ...rig } = await useRunner(context);
   const desired = rig.want(key, ["trust-dialog"]);
   const inputs: typeof desired.inputs = [
     { id: "a", kind: "text", text: "Look at the tests first" },
@@ -93,8 +90,7 @@ test.concurrent("a start that asks for trust needs attention, keys answer it, an
 });
 
 test.concurrent("a dialog that is denied in the terminal is reported as an interruption until something is typed", async (context) => {
-  const rig = await useRunner(context);
-  const { key, expect } = rig;
+  const { key, expect, ...rig } = await useRunner(context);
   const desired = rig.run(key, ["permission touch denied.txt"]);
   await rig.waitForScreen(key, "Do you want to proceed?");
   expect(rig.report(key)).not.toHaveProperty("interruption");
@@ -106,8 +102,7 @@ test.concurrent("a dialog that is denied in the terminal is reported as an inter
 });
 
 test.concurrent("a killed session is reported with its signal and last screen, its children are ended, and tokens and cost go on when it is resumed", async (context) => {
-  const rig = await useRunner(context);
-  const { key, expect } = rig;
+  const { key, expect, ...rig } = await useRunner(context);
   const desired = rig.run(key, ["run sleep 1000 > /dev/null 2>&1 &", "die"]);
   await rig.waitForState(key, "ended");
   const report = rig.report(key);
@@ -122,8 +117,7 @@ test.concurrent("a killed session is reported with its signal and last screen, i
 });
 
 test.concurrent("/complete is recorded by the hook, and by the completion file where the hook gets no answer", async (context) => {
-  const rig = await useRunner(context);
-  const { key, expect } = rig;
+  const { key, expect, ...rig } = await useRunner(context);
   rig.server.answerHook.set(`${key} UserPromptExpansion`, { decision: "block", reason: "Recorded" });
   const desired = rig.run(key);
   await rig.waitForState(key, "running");
@@ -143,8 +137,7 @@ test.concurrent.for([
   ["kindly", "exited"],
   ["now", "killed"],
 ] as const)("a session is stopped %s", async ([how, reason], context) => {
-  const rig = await useRunner(context);
-  const { key, expect } = rig;
+  const { key, expect, ...rig } = await useRunner(context);
   const desired = rig.run(key);
   await rig.waitForScreen(key, "all done");
   rig.stop(key, how, "cancelled by Ada");
@@ -157,14 +150,13 @@ test.concurrent.for([
 test.concurrent("a Claude Code that is missing or ends at once is reported with what to do or its words, and runs when it is repaired", async (context) => {
   const folder = createTestFolder("claude", context.onTestFinished);
   const [claude, repaired] = [join(folder, "claude"), join(folder, "repaired")];
-  const rig = await createRunnerRig(context, { tickets: WITHOUT_BOX, env: { CLAUDE_BIN: claude } });
-  const { expect } = rig;
+  const { expect, ...rig } = await createRunnerRig(context, { tickets: WITHOUT_BOX, env: { CLAUDE_BIN: claude } });
   // Several, because tmux misses the end of about one in ten programs that end at once.
   const sessions = ["ONB-1", "ONB-2", "ONB-3"].map((key) => rig.want(key));
   rig.set({ sessions: sessions.slice(0, 1) });
   const text = `${claude} is not an executable file: set CLAUDE_BIN to the path of Claude Code.`;
   await rig.waitFor(() => rig.report("ONB-1")?.exit).toEqual({ reason: "start_failed", text });
-  expect(rig.output.join("")).toContain("Install it, or set CLAUDE_BIN");
+  expect(rig.readOutput()).toContain("Install it, or set CLAUDE_BIN");
   const standIn = `exec '${process.execPath}' --disable-warning=ExperimentalWarning '${getTestProgram("claude")}' "$@"`;
   const fail = `test -e ${repaired} || { echo "error: unknown option '$1'" >&2; exit 1; }`;
   writeFileSync(claude, `#!/bin/sh\n${fail}\n${standIn}\n`, { mode: 0o755 });
@@ -181,8 +173,7 @@ test.concurrent("a Claude Code that is missing or ends at once is reported with 
 const RED = "run printf '\\033[31mred\\033[0m'; printf '\\033]52;c;aGk=\\007\\033]0;title\\007'";
 
 test("a watched terminal is sent in colours, only while it is watched, and once more when its session ends", async (context) => {
-  const rig = await useRunner(context);
-  const { key, expect, set } = rig;
+  const { key, expect, set, ...rig } = await useRunner(context);
   const { frames, requests } = rig.server;
   const desired = rig.run(key, [RED]);
   await rig.waitForState(key, "running");
@@ -231,8 +222,7 @@ const useHooks = shareRunner({
 });
 
 test.concurrent("a worktree is removed when it is clean and merged, or on request, and kept otherwise", async (context) => {
-  const rig = await useHooks(context, 3);
-  const { keys, expect } = rig;
+  const { keys, expect, ...rig } = await useHooks(context, 3);
   const [merged = "", unmerged = "", dirty = ""] = keys;
   const steps = [[COMMIT], [COMMIT.replace("hello", "bye")], ["run echo draft > draft.txt"]];
   rig.set({ sessions: keys.map((key, i) => rig.want(key, [...(steps[i] ?? []), "exit 0"])) });
@@ -254,8 +244,7 @@ test.concurrent("a worktree is removed when it is clean and merged, or on reques
 });
 
 test.concurrent("hooks run once each in the worktree, and what they print is shown; a failing before_run ends the start", async (context) => {
-  const rig = await useHooks(context, 2);
-  const { expect, host } = rig;
+  const { expect, host, ...rig } = await useHooks(context, 2);
   const [key = "", failing = ""] = rig.keys;
   const branch = `groundcrew/${key.toLowerCase()}`;
   const held = join(rig.home, `hold-${key}`);
@@ -294,18 +283,17 @@ test
 
 test.concurrent("a runner with a wrong token or without settings says what to do", async (context) => {
   const rig = await createRunnerRig(context, { env: { RUNNER_TOKEN: "another-token-0123456789" } });
-  await rig.waitFor(() => rig.output.join("")).toContain("RUNNER_TOKEN is refused");
-  rig.expect(rig.output.join("")).not.toContain("another-token");
+  await rig.waitFor(() => rig.readOutput()).toContain("RUNNER_TOKEN is refused");
+  rig.expect(rig.readOutput()).not.toContain("another-token");
   const unset = await createRunnerRig(context, { env: { RUNNER_TOKEN: "", GROUNDCREW_URL: "" } });
   await unset.waitFor(() => unset.exitCode).toBe(78);
-  await unset.waitFor(() => unset.output.join("")).toMatch(/RUNNER_TOKEN is not set|GROUNDCREW_URL is not set/);
+  await unset.waitFor(() => unset.readOutput()).toMatch(/RUNNER_TOKEN is not set|GROUNDCREW_URL is not set/);
 });
 
 test.runIf(IS_FULL_RUN)(
   "while the model does not answer, the screen goes on and the session makes no progress",
   async (context) => {
-    const rig = await useRunner(context, 2);
-    const { expect } = rig;
+    const { expect, ...rig } = await useRunner(context, 2);
     const [silent = "", refused = ""] = rig.keys;
     rig.set({ sessions: [rig.want(silent, ["silent"]), rig.want(refused, ["retry 401 invalid x-api-key"])] });
     const readOutputs = () =>

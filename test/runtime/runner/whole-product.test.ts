@@ -2,8 +2,7 @@ import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { IS_FULL_RUN } from "../../reliability/random-source.ts";
-import { runPlanAndPublish } from "./plan-and-publish.ts";
-import { createProductRig, shareProduct, toDone } from "./product-rig.ts";
+import { createProductRig, runPlanAndPublish, shareProduct, toDone } from "./product-rig.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
 
@@ -171,7 +170,7 @@ test.runIf(IS_FULL_RUN)(
     expect(before).toMatch(/^claude-ONB-\d+ \d+ 0\n$/);
 
     renameSync(join(rig.host.folder, "data"), join(rig.host.folder, "moved"));
-    await rig.waitFor(() => rig.output.join("")).toContain('"message":"exchange failed"');
+    await rig.waitFor(() => rig.readOutput()).toContain('"message":"exchange failed"');
     expect(readPanes()).toBe(before);
 
     await rig.stop("groundcrew", "SIGKILL");
@@ -179,9 +178,9 @@ test.runIf(IS_FULL_RUN)(
     rig.start("groundcrew");
     const listRunners = async () => (await rig.call("/api/sessions")).runners.map(({ name }: { name: string }) => name);
     await rig.waitFor(listRunners).toEqual(["test-host"]);
-    await rig.waitFor(() => rig.output.join("")).toContain("Groundcrew answers again");
-    await rig.waitFor(() => rig.output.join("")).toMatch(/does not know this session|"session ended"/);
-    expect(rig.output.join("")).not.toContain('"session ended"');
+    await rig.waitFor(() => rig.readOutput()).toContain("Groundcrew answers again");
+    await rig.waitFor(() => rig.readOutput()).toMatch(/does not know this session|"session ended"/);
+    expect(rig.readOutput()).not.toContain('"session ended"');
     await rig.call("/ticks/poll", "POST");
     expect(readPanes()).toBe(before);
 

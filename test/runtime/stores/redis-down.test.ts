@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { inspect } from "node:util";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { pickSize } from "../../reliability/random-source.ts";
@@ -21,12 +21,10 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
   beforeEach(async () => {
     connectionChanges.length = 0;
     redis = await startRedis({ appendonly: "yes", appendfsync: "always" });
+    onTestFinished(() => redis.stop());
     const onConnection = (lost: string | undefined) => connectionChanges.push(lost);
     store = await connectRedisStore({ url: redis.url, prefix: "t", onConnection });
-  });
-  afterEach(async () => {
-    await store.close();
-    await redis.stop();
+    onTestFinished(() => store.close());
   });
 
   const put = (key: string) => store.commit({ put: [{ key, value: "x".repeat(3000), sets: ["s"] }] });

@@ -2,10 +2,9 @@ import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFi
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createSteadyClock, openStore } from "../../../runtime/stores/open-store.ts";
 import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
-import type { Store } from "../../../shared/store/port.ts";
 import { readAllRows } from "../../../shared/store/records.ts";
 import { pickSize } from "../../reliability/random-source.ts";
 import { createTestFolder } from "../../support/test-folder.ts";
@@ -14,21 +13,13 @@ import { runStoreProcess, startStoreProcess } from "./store-process.ts";
 describe("the embedded file", () => {
   let folder: string;
   let url: string;
-  const stores: Store[] = [];
   beforeEach(() => {
-    folder = join(
-      createTestFolder("sqlite", () => {}),
-      "data",
-    );
+    folder = join(createTestFolder("sqlite"), "data");
     url = `file:${folder}`;
-  });
-  afterEach(async () => {
-    for (const store of stores.splice(0)) await store.close();
-    rmSync(join(folder, ".."), { recursive: true });
   });
   async function open() {
     const store = await openStore(url, { prefix: "t" });
-    stores.push(store);
+    onTestFinished(() => store.close());
     return store;
   }
 
@@ -136,7 +127,7 @@ describe("the embedded file", () => {
   test("deletes expired values, done jobs, fences and budgets", async () => {
     const time = { now: 1_000_000 };
     const store = createSqliteStore({ folder, clock: () => time.now, remember: 1000 });
-    stores.push(store);
+    onTestFinished(() => store.close());
     for (let i = 0; i < 300; i++) {
       const jobs = [{ id: `j${i}`, queue: "inbox" as const, lane: `l${i}`, body: i }];
       await Promise.all([

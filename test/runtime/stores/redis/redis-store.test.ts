@@ -1,7 +1,6 @@
 import { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { connectRedisStore } from "../../../../runtime/stores/redis/redis-store.ts";
-import type { Store } from "../../../../shared/store/port.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../../../support/redis-server.ts";
 import { startStoreProcess } from "../store-process.ts";
@@ -9,14 +8,9 @@ import { startStoreProcess } from "../store-process.ts";
 describe.skipIf(!hasRedisServer())("a store in Redis", () => {
   let redis: TestRedis;
   let probe: Redis;
-  const stores: Store[] = [];
   beforeAll(async () => {
     redis = await startRedis();
     probe = new Redis(redis.port, "127.0.0.1");
-  });
-  afterEach(async () => {
-    vi.useRealTimers();
-    for (const store of stores.splice(0)) await store.close();
   });
   afterAll(() => {
     probe.disconnect();
@@ -27,7 +21,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
   async function open(options: { prefix?: string; clock?: () => number; remember?: number; url?: string } = {}) {
     prefixes += 1;
     const store = await connectRedisStore({ url: redis.url, prefix: `t${prefixes}`, ...options });
-    stores.push(store);
+    onTestFinished(() => store.close());
     return store;
   }
   const job = (id: string, lane = id, at?: number) => ({
@@ -42,6 +36,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     const now = await one.now();
     await one.commit({ jobs: [job("taken"), job("later", "later", now + 600_000)] });
     expect(await one.take("inbox", 60_000, 9)).toHaveLength(1);
+    onTestFinished(() => void vi.useRealTimers());
     for (const hours of [-1, 1]) {
       vi.useRealTimers();
       vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + hours * 3_600_000 });

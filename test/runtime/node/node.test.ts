@@ -1,10 +1,13 @@
-import { chownSync, symlinkSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chownSync, existsSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { Worker } from "node:worker_threads";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { nodeHashing } from "../../../runtime/node/crypto.ts";
 import { nodeFiles } from "../../../runtime/node/files.ts";
+import { createConfirmPrompt } from "../../../runtime/node/process.ts";
 import { webHashing } from "../../../shared/hashing.ts";
 import { pickSize } from "../../reliability/random-source.ts";
 import { createTestFolder, writeFiles } from "../../support/test-folder.ts";
@@ -73,4 +76,40 @@ test("Node's hashing computes the same SHA-256 of chunks, and accepts the same s
     }
   });
   await fc.assert(property, { numRuns });
+});
+
+test("the confirmation prompt takes yes in two languages, and nothing else", async () => {
+  const answers = { "y\n": true, " Oui \n": true, "n\n": false, "\n": false, "yes please\n": false, "": false };
+  for (const [typed, answer] of Object.entries(answers)) {
+    const input = new PassThrough();
+    const asked = createConfirmPrompt(input, new PassThrough())("Do this?");
+    input.end(typed);
+    expect([typed, await asked]).toEqual([typed, answer]);
+  }
+});
+
+test("The lines of the log are all written when the process exits at once", () => {
+  const program = `import { createLineWriter } from "./runtime/node/process.ts";
+      const write = createLineWriter(process.stdout);
+      for (let i = 0; i < 1000; i += 1) write("line " + i);
+      process.exit(3);`;
+  const flags = ["--input-type=module-typescript", "-e", program];
+  const { status, stdout } = spawnSync(process.execPath, flags, { encoding: "utf8" });
+  expect(status).toBe(3);
+  expect(stdout.trim().split("\n")).toEqual(Array.from({ length: 1000 }, (_, i) => `line ${i}`));
+});
+
+test.skipIf(!existsSync("/dev/full"))("The lines of the log that cannot be written do not end the process", () => {
+  const program = `import { createLineWriter } from "./runtime/node/process.ts";
+      const write = createLineWriter(process.stdout);
+      let lines = 0;
+      const next = () => {
+        write("x".repeat(1000));
+        if ((lines += 1) < 20) setTimeout(next, 1);
+      };
+      next();
+      process.on("exit", () => process.stderr.write(lines + " lines, " + process.stdout.writableLength + " waiting"));`;
+  const script = `"$0" --input-type=module-typescript -e "$1" > /dev/full`;
+  const { status, stderr } = spawnSync("bash", ["-c", script, process.execPath, program], { encoding: "utf8" });
+  expect([status, stderr]).toEqual([0, "20 lines, 0 waiting"]);
 });
