@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { findSessionProcesses } from "../../runtime/runner/session-processes.ts";
 import { runPlanAndPublish, toDone } from "../runtime/runner/product-rig.ts";
 import { hasProgram } from "../support/has-program.ts";
 import { CLAUDE, type ClaudeRig, createClaudeRig } from "./claude-rig.ts";
@@ -180,4 +181,106 @@ test("two rounds of send back go on in one conversation, with texts that are not
   const { rounds } = await rig.call(`/api/tickets/${key}`, "GET");
   const lines = rounds.map(({ round, summary }: { round: number; summary: string }) => `${round} ${summary}`);
   expect(lines).toEqual(["3 Made three", "2 Made two", "1 Made one"]);
+});
+
+const POLICY = { permission_mode: "acceptEdits", allow: ["Bash(git add:*)", "Bash(git commit:*)"] };
+
+const STEPS = [
+  ...["permission touch made.txt", "permission git add made.txt", "permission git commit -qm 'feat: made'"],
+  ...["permission git show --stat HEAD", "permission cat .env"],
+  toDone("It is made"),
+];
+
+/** Approves a ticket and, where it has one, its plan, then its result; returns the kinds of all that was asked. */
+async function runWithPolicy(rig: ClaudeRig, steps: readonly string[]): Promise<string[]> {
+  const { key } = await rig.addTicket(steps);
+  const asked = new Map<string, string>();
+  const look = async () => {
+    for (const request of (await rig.call("/api/requests")).requests) {
+      if (!asked.has(request.id) && request.kind === "plan") await rig.decide(request, "approve");
+      asked.set(request.id, request.kind);
+    }
+    return rig.readCompleted(key);
+  };
+  await look();
+  await rig.approve(key);
+  await rig.waitFor(look).toMatchObject({ summary: "It is made", state: "completed" });
+  await look();
+  await rig.update(key);
+  await rig.waitFor(look).toMatchObject({ state: "done", commits: [{ subject: "feat: made" }] });
+  expect(JSON.stringify(rig.readTranscript(key))).not.toContain("of-the-team");
+  return [...asked.values()];
+}
+
+const BOXES = hasProgram("bwrap") ? [false, true] : [false];
+
+test.each(BOXES)(`with a good policy a ticket needs two verdicts with ${VERSION} (in a box: %s)`, async (isBoxed) => {
+  const rig = await createClaudeRig({ isBoxed, policy: POLICY });
+  rig.host.commitFiles({
+    ".env": "SECRET=of-the-team",
+    ".groundcrew.json": { deny: ["Read(./.env)"], prompt: "Sign off as the team." },
+    ".claude/settings.json": { permissions: { ask: ["Bash(git push:*)"] } },
+  });
+  expect(await runWithPolicy(rig, STEPS)).toEqual(["ticket", "result"]);
+});
+
+test(`the rules of a policy come with the approval of a plan with ${VERSION}`, async () => {
+  const rig = await createClaudeRig({ policy: { ...POLICY, plan_first: true } });
+  rig.host.commitFiles({ "readme.md": "of the team" });
+  expect(await runWithPolicy(rig, ["plan Make it", ...STEPS])).toEqual(["ticket", "plan", "result"]);
+});
+
+/** Timeout for a state of ten sessions at once on one or two processors: 10 min. */
+const TIMEOUT_MS = 600_000;
+const KEYS = Array.from({ length: 10 }, (_, i) => `ONB-${i + 1}`);
+
+test("ten tickets at once become ten pull requests: none is lost or done twice, and after the merge nothing is left", {
+  timeout: 3 * TIMEOUT_MS,
+}, async () => {
+  const rig = await createClaudeRig({
+    ...{ isApart: true, publish: "pull-request", tickets: { max_sessions: KEYS.length } },
+  });
+  const forge = rig.host.addForge(["gh"]);
+  // Rules of a person, so that nobody has to allow ten commands.
+  mkdirSync(join(rig.host.home, ".claude"), { recursive: true });
+  writeFileSync(join(rig.host.home, ".claude", "settings.json"), JSON.stringify({ permissions: { allow: ["Bash"] } }));
+  const items = [];
+  for (const key of KEYS) {
+    const commit = `echo ${key} >> $HOME/runs.txt && echo ${key} > ${key}.txt && git add -A && git commit -qm 'feat: ${key}'`;
+    const { item } = await rig.addTicket([`run ${commit}`, toDone(`Made ${key}`)]);
+    items.push(item);
+  }
+  await Promise.all(KEYS.map(rig.approve));
+  const readAll = (state: string) => async () => {
+    const results = await Promise.all(KEYS.map((key) => rig.readCompleted(key)));
+    return results.map((result) => (result?.state === state ? result.summary : undefined));
+  };
+  const summaries = KEYS.map((key) => `Made ${key}`);
+  await rig.waitFor(readAll("completed"), TIMEOUT_MS).toEqual(summaries);
+  const ids = KEYS.map((key) => rig.readRecord(key).session_id);
+  console.info("seconds from the approval to the session:", await readStartTimes());
+
+  await Promise.all(KEYS.map(rig.update));
+  await rig.waitFor(readAll("done"), TIMEOUT_MS).toEqual(summaries);
+  const { pulls } = forge.read();
+  expect(pulls.map(({ branch }) => branch).sort()).toEqual(KEYS.map((key) => `groundcrew/${key.toLowerCase()}`).sort());
+  for (const { number } of pulls) forge.close(number, "merged");
+  const readWorktrees = () => readdirSync(join(rig.host.runnerFolder, "worktrees"));
+  await rig.waitFor(readWorktrees, TIMEOUT_MS).toEqual([]);
+  await rig.waitFor(() => rig.host.git(["branch", "--format=%(refname:short)"]), TIMEOUT_MS).toBe("main\n");
+
+  // Each command ran once, each result is in Plane once, and no process of a session is left.
+  expect(rig.host.readHome("runs.txt").trim().split("\n").sort()).toEqual([...KEYS].sort());
+  for (const [i, item] of items.entries()) expect(rig.findComments(item, `Made ${KEYS[i]}`)).toHaveLength(1);
+  expect(rig.host.tmux("list-sessions")).toBe("");
+  expect(ids.flatMap((id) => findSessionProcesses(id))).toEqual([]);
+
+  async function readStartTimes() {
+    const times = KEYS.map(async (key) => {
+      const { rounds } = await rig.call(`/api/tickets/${key}`);
+      const started = rig.readOutput().match(new RegExp(`"time":"([^"]+)"[^}]*"session started","ticket":"${key}"`));
+      return started?.[1] ? (Date.parse(started[1]) - Date.parse(rounds[0].at)) / 1000 : undefined;
+    });
+    return (await Promise.all(times)).join(", ");
+  }
 });

@@ -6,13 +6,9 @@ import { parseSettings } from "../../shared/config/settings.ts";
 import type { Job } from "../../shared/store/port.ts";
 import { MINUTE, SECOND } from "../../shared/time.ts";
 
-interface Time {
-  now: number;
-}
-
 /** Opens parts of a new object; `use` runs inside it, and each `evict` ends it and starts it on what it has stored. */
-function openObject<Parts>(start: number, open: (storage: ObjectStorage, time: Time) => Promise<Parts>) {
-  const time: Time = { now: start };
+function openObject<Parts>(start: number, open: (storage: ObjectStorage, time: { now: number }) => Promise<Parts>) {
+  const time = { now: start };
   const stub = env.OBJECT.get(env.OBJECT.newUniqueId());
   let current: Parts | undefined;
   return {
