@@ -7,7 +7,7 @@ import { prepareWish } from "../../shared/tasks/wishes.ts";
 import type { Item, ItemPatch, Project } from "../../simulators/plane/types.ts";
 import { createTestApp, type TestAppOptions } from "./test-app.ts";
 
-interface AgentTestAppOptions extends Omit<TestAppOptions, "agents"> {
+export interface AgentTestAppOptions extends Omit<TestAppOptions, "agents"> {
   /** Agents in addition to those below, or more settings of those. */
   agents?: Record<string, { role?: "concierge" | "worker"; [setting: string]: unknown }>;
   /** Agents without a Plane key in the settings. */
@@ -24,6 +24,20 @@ const AGENTS: NonNullable<AgentTestAppOptions["agents"]> = {
 export const WORK_RULES = { ruleSets: ({ agents }: Pick<Settings, "agents">) => [createWorkRules(agents)] };
 
 export type AgentTestApp = Awaited<ReturnType<typeof createAgentTestApp>>;
+
+type Owners = string | string[];
+
+/** The test app with one task, ONB-1, of these agents, which was there before the first poll. */
+export async function createAgentTaskApp(
+  to: Owners,
+  options: AgentTestAppOptions = {},
+  { name = "Write it down", ...patch }: ItemPatch = {},
+) {
+  const app = await createAgentTestApp(options);
+  const item = app.addTask(name, to, patch);
+  await app.runFirstPoll();
+  return { app, item };
+}
 
 /**
  * Creates the in-process product with agents: Concierge, Imhotep and Thot have accounts and keys in the simulated Plane

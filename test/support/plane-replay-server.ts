@@ -47,8 +47,6 @@ export function readRecordedDeliveries(file = "plane-contract/webhook-deliveries
   return JSON.parse(readFileSync(`test/fixtures/${file}`, "utf8"));
 }
 
-export type ReplayServer = Awaited<ReturnType<typeof startReplayServer>>;
-
 /** Starts an HTTP server that answers exactly as recorded: status, headers, body. */
 export async function startReplayServer() {
   let response: RecordedExchange["response"] = { status: 500, headers: {}, body: { error: "no response is set" } };

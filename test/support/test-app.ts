@@ -186,10 +186,12 @@ export async function createTestApp(options: TestAppOptions = {}) {
       await deps.drain();
       return arriving.map(({ body }) => body);
     },
-    /** Runs Plane's worker and drops all its webhooks. */
-    dropWebhooks() {
+    /** Runs Plane's worker and drops all its webhooks. Returns their bodies. */
+    dropWebhooks(): string[] {
       plane.runWorker();
+      const bodies = plane.deliveries.pending.map(({ body }) => body);
       plane.deliveries.dropAll();
+      return bodies;
     },
     drain: () => deps.drain(),
     /** Polls and works the due jobs. */

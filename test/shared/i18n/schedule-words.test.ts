@@ -2,14 +2,12 @@ import { Cron } from "croner";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LOCALES } from "../../../shared/i18n/localize.ts";
-import { parseScheduleWords } from "../../../shared/i18n/parse-schedule.ts";
+import { parseScheduleWords as parse } from "../../../shared/i18n/parse-schedule.ts";
 import { formatCron, parseCron } from "../../../shared/i18n/recurrence.ts";
 import { describeSchedule } from "../../../shared/i18n/schedule-words.ts";
 
 const FULL = process.env["FULL"] !== undefined;
 const NOW = Date.UTC(2026, 10, 25);
-
-const parse = parseScheduleWords;
 
 const accept = (words: string, cron: string, rest = "") => expect(parse(words), words).toEqual({ cron, rest });
 
@@ -19,27 +17,22 @@ const refuse = (words: string, problem: string) => expect(parse(words), words).t
 const listTimes = (cron: string) =>
   new Cron(cron, { timezone: "Europe/Paris", mode: "5-part" }).nextRuns(12, new Date(NOW)).map((at) => at.getTime());
 
+const createList = (parts: fc.Arbitrary<string>) =>
+  fc.array(parts, { minLength: 1, maxLength: 4 }).map((all) => all.join(","));
+
 /** Fields as people write them: stars, steps, lists, ranges and names. */
 function createField(first: number, last: number): fc.Arbitrary<string> {
   const number = fc.integer({ min: first, max: last });
   const range = fc.tuple(number, number).map(([a, b]) => `${Math.min(a, b)}-${Math.max(a, b)}`);
   const step = fc.integer({ min: 2, max: Math.floor((last - first + 1) / 2) }).map((n) => `*/${n}`);
-  const list = fc
-    .array(fc.oneof(number.map(String), range), { minLength: 1, maxLength: 4 })
-    .map((all) => all.join(","));
-  return fc.oneof(fc.constant("*"), number.map(String), step, list);
+  return fc.oneof(fc.constant("*"), number.map(String), step, createList(fc.oneof(number.map(String), range)));
 }
 
 /** A field, or a list of what only days can be. */
 const createDays = (first: number, last: number, ...special: string[]) =>
   fc.oneof(
     createField(first, last),
-    fc
-      .array(fc.oneof(fc.constantFrom(...special), fc.integer({ min: 1, max: last }).map(String)), {
-        minLength: 1,
-        maxLength: 4,
-      })
-      .map((all) => all.join(",")),
+    createList(fc.oneof(fc.constantFrom(...special), fc.integer({ min: 1, max: last }).map(String))),
   );
 
 const monthDays = createDays(1, 31, "L", "LW", "15W", "1W");

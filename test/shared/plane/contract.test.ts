@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { noMetrics } from "../../../shared/metrics.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
@@ -26,12 +26,7 @@ import {
 import * as projectApis from "../../../shared/plane/projects.ts";
 import { createRequestSender, parseReply } from "../../../shared/plane/request.ts";
 import * as workItemApis from "../../../shared/plane/work-items.ts";
-import {
-  type RecordedExchange,
-  type ReplayServer,
-  readRecordedExchanges,
-  startReplayServer,
-} from "../../support/plane-replay-server.ts";
+import { type RecordedExchange, readRecordedExchanges, startReplayServer } from "../../support/plane-replay-server.ts";
 import { createPlaneClientHarness } from "./plane-client-harness.ts";
 
 const { workItemsApi, workItemSchema } = workItemApis;
@@ -92,11 +87,7 @@ function findEndpoint({ name, request: { method, path } }: RecordedExchange): En
 
 const files = readRecordedExchanges();
 const STORAGE = "http://storage.test";
-let replayServer: ReplayServer;
-
-beforeAll(async () => {
-  replayServer = await startReplayServer();
-});
+const replayServer = await startReplayServer();
 afterAll(() => replayServer.close());
 
 /** Redirects requests to the storage to the replay server. */

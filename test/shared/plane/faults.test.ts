@@ -20,19 +20,14 @@ async function captureFault(step: ScriptedStep, options = {}) {
 }
 
 const JSON_TYPE = { "content-type": "application/json" };
+/** Sends the begin of a body. */
+const stop: ScriptedStep = (_request, response) => void response.writeHead(200, JSON_TYPE).write('{"id":');
+const breakOff: ScriptedStep = (_request, response) =>
+  void response.writeHead(200, { "content-length": "500" }).write('{"id":', () => response.destroy());
 const FAULTS: [string, ScriptedStep, string][] = [
   ["a server that stays silent", () => {}, "no complete answer within 0.06 s"],
-  [
-    "a body that stops in the middle",
-    (_request, response) => void response.writeHead(200, JSON_TYPE).write('{"id":'),
-    "no complete answer",
-  ],
-  [
-    "a connection that breaks in the middle of the body",
-    (_request, response) =>
-      void response.writeHead(200, { "content-length": "500" }).write('{"id":', () => response.destroy()),
-    "",
-  ],
+  ["a body that stops in the middle", stop, "no complete answer"],
+  ["a connection that breaks in the middle of the body", breakOff, ""],
   ["truncated JSON", { status: 200, body: JSON.stringify(PLANE_USER).slice(0, 40) }, "broken or truncated"],
   ["a page instead of JSON", { status: 200, body: "<!doctype html><p>hi" }, "a page instead of JSON"],
   ["an empty answer", { status: 200, body: "" }, ""],
@@ -115,12 +110,8 @@ test("the API key is not sent to public routes, and one that no header can conta
 
 function createRefusal(status: number, body: unknown) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  return toPlaneError("work_items_get", {
-    status,
-    headers: new Headers(),
-    body: text,
-    date: "2026-11-21T04:00:00.000Z",
-  });
+  const answer = { status, headers: new Headers(), body: text, date: "2026-11-21T04:00:00.000Z" };
+  return toPlaneError("work_items_get", answer);
 }
 
 test("a 404 of Plane for a missing object, one for a missing route and one of a proxy are distinguished", () => {
@@ -175,11 +166,7 @@ test("a time of Plane keeps its microseconds and is converted to UTC, so that ti
   const noZone = "2026-11-21T04:33:08";
   for (const text of ["", "yesterday", "2026-11-21", noZone, "2026-13-01T00:00:00Z", `${noZone}.1234567Z`])
     expect(planeTimeSchema.safeParse(text).success, text).toBe(false);
-  const moment = fc.record({
-    ms: fc.nat(4_102_444_800),
-    micros: fc.nat(999_999),
-    hours: fc.integer({ min: 0, max: 14 }),
-  });
+  const moment = fc.record({ ms: fc.nat(4_102_444_800), micros: fc.nat(999_999), hours: fc.nat(14) });
   const format = ({ ms, micros, hours }: { ms: number; micros: number; hours: number }) => {
     const local = new Date((ms + hours * 3_600) * 1_000).toISOString().slice(0, 19);
     return `${local}.${String(micros).padStart(6, "0")}+${String(hours).padStart(2, "0")}:00`;

@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createLog } from "../../../shared/log.ts";
 import type { Metrics } from "../../../shared/metrics.ts";
@@ -59,9 +60,7 @@ export async function createScriptedClient(steps: ScriptedStep[], options: Parti
 /** The error of a call that must fail. */
 export async function captureError(call: Promise<unknown>): Promise<unknown> {
   return call.then(
-    () => {
-      throw new Error("the call should have failed");
-    },
+    () => expect.fail("the call should have failed"),
     (thrown: unknown) => thrown,
   );
 }

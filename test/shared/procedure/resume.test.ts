@@ -5,22 +5,20 @@ import { type ProcedureKind, runProcedure, toProcedurePut } from "../../../share
 import { findClaim } from "../../../shared/records/claim-record.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import { decideRequest, readTaskRequests } from "../../../shared/requests/requests.ts";
-import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { type AgentTestApp, createAgentTaskApp, createAgentTestApp, WORK_RULES } from "../../support/agent-test-app.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
 
 const MINUTE = 60_000;
 
 async function createTaskApp() {
-  const app = await createAgentTestApp();
-  const item = app.addTask("Write the report", "Imhotep");
-  await app.runFirstPoll();
+  const { app, item } = await createAgentTaskApp("Imhotep");
   await app.actAs("Imhotep").setStatus(item.id, { status: "in_progress" });
   const getComments = (text: string) => app.readComments(item).filter((comment) => comment.includes(text));
   return { app, item, getComments };
 }
 
 /** The process ends before this step of a change to done. */
-async function endBefore(app: Awaited<ReturnType<typeof createTaskApp>>["app"], step: string) {
+async function endBefore(app: AgentTestApp, step: string) {
   const process = crashAfterChange(app.deps);
   const found = PROCEDURES.find(({ name }) => name === "status")?.steps.find(({ name }) => name === step);
   const spy = vi.spyOn(found ?? expect.fail("no such step"), "run").mockImplementation(() => process.end());
@@ -30,7 +28,7 @@ async function endBefore(app: Awaited<ReturnType<typeof createTaskApp>>["app"], 
 }
 
 /** Advances the clock, polls, and works the jobs that are due by then. */
-async function pollAfter(app: Awaited<ReturnType<typeof createTaskApp>>["app"], ms: number) {
+async function pollAfter(app: AgentTestApp, ms: number) {
   app.advance(ms);
   await app.poll();
 }
@@ -69,11 +67,8 @@ test("a procedure whose step fails in the queue becomes a dead letter, and its r
 test("a change of status that never reached Plane is given up once its agent's claim would have ended", async () => {
   const { app } = await createTaskApp();
   await endBefore(app, "write");
-  for (const [minutes, left] of [
-    [10, 1],
-    [10, 0],
-  ] as const) {
-    for (let minute = 0; minute < minutes; minute += 1) await pollAfter(app, MINUTE);
+  for (const left of [1, 0]) {
+    for (let minute = 0; minute < 10; minute += 1) await pollAfter(app, MINUTE);
     expect(await app.store.count(workSets.procedures)).toBe(left);
   }
   expect(app.logged).toContainEqual(expect.objectContaining({ message: "procedure given up", kind: "status" }));
@@ -99,4 +94,57 @@ test("of two runs of a procedure the older continues with the other's record, an
   await begin("2");
   await run("1", "older");
   expect(taken).toEqual(["newer: begin", "newer: end", "older: begin"]);
+});
+
+const WEBSITE_TASKS = [
+  { id: "draw", title: "Drawing", assignee: "Imhotep" },
+  { id: "text", title: "Text", assignee: "Thot", blocked_by: ["draw"] },
+];
+
+type CountedCall = [title: string, most: number, act: (app: AgentTestApp, task: string) => Promise<unknown>];
+
+/** Calls about one task in this order, and the most requests that each takes: as many as before there were procedures. */
+const CALLS: CountedCall[] = [
+  [
+    "a start with its comment, its labels and the agent card",
+    14,
+    (app, task) => app.actAs("Imhotep").setStatus(task, { status: "in_progress" }),
+  ],
+  [
+    "an upload with its comment",
+    3,
+    (app, task) => app.actAs("Imhotep").deliver({ task, name: "report.md", file: new Blob(["# Report"]) }),
+  ],
+  [
+    "a finished task with its comment and the agent card",
+    7,
+    (app, task) => app.actAs("Imhotep").setStatus(task, { status: "done", text: "Ready." }),
+  ],
+  [
+    "a wish whose plan has a new project and two tasks, one after the other",
+    35,
+    (app) => app.actAs("Concierge").plan({ project: "Website", tasks: WEBSITE_TASKS }),
+  ],
+];
+
+/** Longer than the interval between edits of an agent card, so that they are counted as well. */
+const SETTLED_S = 90;
+
+test("a change of status, an upload and a wish take no more requests to Plane than before they were procedures", async () => {
+  const { app, item } = await createAgentTaskApp("Imhotep", {
+    config: { plan: { approve: false } },
+    parts: WORK_RULES,
+  });
+  await app.addWish();
+  for (const [title, most, act] of CALLS) {
+    const requests = await app.recordRequests(async () => {
+      await act(app, item.id);
+      for (let second = 0; second < SETTLED_S; second += 1) {
+        app.advance(1_000);
+        await app.drain();
+      }
+    });
+    expect(requests.length, `${title}:\n${requests.join("\n")}`).toBeLessThanOrEqual(most);
+    expect(requests.length, title).toBeGreaterThan(most / 2);
+  }
 });

@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
 import { schedulesTick } from "../../../functions/schedules.ts";
 import { listSchedules } from "../../../shared/schedules/list-schedules.ts";
-import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { createAgentTaskApp } from "../../support/agent-test-app.ts";
 
 async function createApp() {
-  const app = await createAgentTestApp({ parts: { ticks: [schedulesTick] } });
-  const item = app.addTask("Check the backups", "Thot");
-  await app.runFirstPoll();
+  const options = { parts: { ticks: [schedulesTick] } };
+  const { app, item } = await createAgentTaskApp("Thot", options, { name: "Check the backups" });
   /** A person comments on the task in Plane, and a webhook says so. */
   async function comment(html: string) {
     app.plane.addComment(item, html);
@@ -18,11 +17,8 @@ async function createApp() {
 test("RECUR-02 a comment /every monday 9:00 makes the task a template, and is no remark to its agent", async () => {
   const app = await createApp();
   await app.comment("<p>/every monday 9:00</p>");
-  expect(app.readPlaneItem(app.item)).toMatchObject({
-    state: "Backlog",
-    assignees: ["Thot"],
-    labels: expect.arrayContaining(["recurring"]),
-  });
+  const labels = expect.arrayContaining(["recurring"]);
+  expect(app.readPlaneItem(app.item)).toMatchObject({ state: "Backlog", assignees: ["Thot"], labels });
   expect(await listSchedules(app.deps)).toMatchObject([
     { name: "Check the backups", cron: "0 9 * * 1", key: "ONB-1", text: "every Monday at 9:00" },
   ]);

@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
 import { createMemoryStore, createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
+import type { Store } from "../../../shared/store/port.ts";
 import type { TestRedis } from "../../support/redis-server.ts";
+import { createTestFolder } from "../../support/test-folder.ts";
 import { type OpenStore, START_TIME } from "./opened-store.ts";
 
 export const openMemoryStore: OpenStore = async (options) => {
@@ -12,23 +11,29 @@ export const openMemoryStore: OpenStore = async (options) => {
   return { store, time, end: () => store.close() };
 };
 
-export const openSqliteStore: OpenStore = async (options) => {
+/** Opens a store with `start`, which opens it again with its stored data; `ends` deletes the data. */
+async function openRestartable(start: (clock: () => number) => Promise<Store>, ends: (() => unknown)[] = []) {
   const time = { now: START_TIME };
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-store-"));
-  const start = () => createSqliteStore({ folder, clock: () => time.now, ...options });
+  const clock = () => time.now;
   const opened = {
-    store: start(),
+    store: await start(clock),
     time,
     async restart() {
       await opened.store.close();
-      opened.store = start();
+      opened.store = await start(clock);
     },
     async end() {
       await opened.store.close();
-      rmSync(folder, { recursive: true });
+      for (const end of ends) await end();
     },
   };
   return opened;
+}
+
+export const openSqliteStore: OpenStore = (options) => {
+  const ends: (() => unknown)[] = [];
+  const folder = createTestFolder("store", (end) => ends.push(end));
+  return openRestartable(async (clock) => createSqliteStore({ folder, clock, ...options }), ends);
 };
 
 let prefixes = 0;
@@ -36,19 +41,8 @@ let prefixes = 0;
 /** Each store has a prefix of its own on the one server. */
 export const createRedisOpener =
   (redis: () => TestRedis): OpenStore =>
-  async (options) => {
-    const time = { now: START_TIME };
+  (options) => {
     prefixes += 1;
     const prefix = `t${prefixes}`;
-    const start = () => connectRedisStore({ url: redis().url, prefix, clock: () => time.now, ...options });
-    const one = {
-      store: await start(),
-      time,
-      async restart() {
-        await one.store.close();
-        one.store = await start();
-      },
-      end: () => one.store.close(),
-    };
-    return one;
+    return openRestartable((clock) => connectRedisStore({ url: redis().url, prefix, clock, ...options }));
   };

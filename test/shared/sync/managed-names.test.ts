@@ -19,11 +19,7 @@ async function createNamesApp(blocked: string[] = []) {
   const find = (name: string) =>
     [...app.plane.states(app.onb), ...app.plane.labels(app.onb)].find((row) => row.name === name) ?? { id: "" };
   const readStatus = async () => (await app.readItem(item))?.snapshot.status;
-  async function readTask() {
-    const task = await findStoredTask(app.deps, item.id);
-    if (!task) throw new Error("not stored");
-    return task;
-  }
+  const readTask = async () => (await findStoredTask(app.deps, item.id)) ?? expect.fail("not stored");
   const move = async (status: Parameters<typeof moveToStatus>[2]) =>
     void (await moveToStatus(app.createContext("Ada"), await readTask(), status));
   const readDeletedNames = async () => listDeletedNames(app.deps, await listReadableProjects(app.deps));
@@ -74,8 +70,7 @@ test("A label of Groundcrew that people rename keeps its meaning; one that they 
 test("A state that the settings name and that was deleted in Plane is logged once and reported by the doctor, with the setting", async () => {
   const { app, find, readDeletedNames } = await createNamesApp(["On hold"]);
   app.plane.deleteStateOrLabel(find("On hold"));
-  await app.pollCycles();
-  await app.pollCycles();
+  for (let polls = 0; polls < 2; polls += 1) await app.pollCycles();
   const lines = app.logged.filter((line) => JSON.stringify(line).includes("state deleted in Plane"));
   expect(lines).toHaveLength(1);
   expect(JSON.stringify(lines[0])).toMatch(/ONB.*on hold.*states\.blocked/);

@@ -3,14 +3,12 @@ import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
 import { parseCard } from "../../../shared/tasks/card-comment.ts";
 import { readCard, updateCardRecord } from "../../../shared/tasks/card-record.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
-import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { type AgentTestAppOptions, createAgentTaskApp } from "../../support/agent-test-app.ts";
 
 const SESSION = "openclaw-session-0b0e6a0e-9a52-4c39-9d8e-3f3c5a1f7c11";
 
-async function createAppWithTask(options: Parameters<typeof createAgentTestApp>[0] = {}, state = "Todo") {
-  const app = await createAgentTestApp(options);
-  const item = app.addTask("Write it down", "Thot", { state });
-  await app.runFirstPoll();
+async function createAppWithTask(options: AgentTestAppOptions = {}, state = "Todo") {
+  const { app, item } = await createAgentTaskApp("Thot", options, { state });
   const getCards = () => app.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
   return {
     ...{ app, item, getCards },

@@ -44,14 +44,12 @@ async function readVisibleState(app: AgentTestApp, item: { id: string; sequence_
 
 test.each(FLOWS)("%s that is killed at any change and repeated ends the same, told once", async (_, call, before) => {
   const app = await createAgentTestApp({ parts: WORK_RULES });
-  const [first, ...rest] = Array.from({ length: MAX_CHANGES }, (_, i) => app.addTask(`Task ${i}`, "Thot"));
-  if (!first) throw new Error("no items");
+  const first = app.addTask("Task", "Thot");
+  const rest = Array.from({ length: MAX_CHANGES }, (_, i) => app.addTask(`Task ${i}`, "Thot"));
   await app.runFirstPoll();
   await before?.(app, first.id, app.deps);
   await call(app, first.id, app.deps);
-  await app.drain();
-  app.advance(60_000);
-  await app.drain();
+  await app.runFor(60_000, 60_000);
   const expected = await readVisibleState(app, first);
 
   let kills = 0;
@@ -62,9 +60,7 @@ test.each(FLOWS)("%s that is killed at any change and repeated ends the same, to
     kills += 1;
     if (i % 2 === 0) await app.drain();
     await call(app, item.id, app.deps);
-    await app.drain();
-    app.advance(60_000);
-    await app.drain();
+    await app.runFor(60_000, 60_000);
     expect(await readVisibleState(app, item), `killed after change ${i + 1}`).toEqual(expected);
   }
   expect(kills).toBeGreaterThanOrEqual(1);

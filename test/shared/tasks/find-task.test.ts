@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { findTask } from "../../../shared/tasks/find-task.ts";
-import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { createAgentTaskApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 
 test("a task is found by its key in any case, also with letters outside ASCII, and by its id, without a request to Plane", async () => {
   const app = await createAgentTestApp();
@@ -17,9 +17,7 @@ test("a task is found by its key in any case, also with letters outside ASCII, a
 });
 
 test("the tasks of an archived project are not listed and cannot be claimed", async () => {
-  const app = await createAgentTestApp();
-  app.addTask("Write it down", "Thot");
-  await app.runFirstPoll();
+  const { app } = await createAgentTaskApp("Thot");
   app.plane.archiveProject(app.onb);
   await app.poll();
   expect((await app.actAs("Thot").list({})).tasks).toEqual([]);
@@ -28,9 +26,7 @@ test("the tasks of an archived project are not listed and cannot be claimed", as
 });
 
 test("a read that an older observation overtakes is repeated, so that an agent cannot start what was just taken from it", async () => {
-  const app = await createAgentTestApp();
-  const task = app.addTask("Guide", "Thot");
-  await app.runFirstPoll();
+  const { app, item: task } = await createAgentTaskApp("Thot");
   app.plane.editItem(task, { name: "Handbook" });
   app.advance(1_000);
   app.plane.editItem(task, { assignees: [app.getUser("Imhotep")] });
@@ -43,9 +39,7 @@ test("a read that an older observation overtakes is repeated, so that an agent c
 });
 
 test("a key that a deleted project had as well is that of the project that still exists", async () => {
-  const app = await createAgentTestApp();
-  app.addTask("Old", "Thot");
-  await app.runFirstPoll();
+  const { app } = await createAgentTaskApp("Thot");
   app.plane.deleteProject(app.onb);
   for (let i = 0; i < 2; i += 1) await app.pollUntilIdle();
   const next = app.plane.addProject({ name: "New", identifier: "ONB" });
@@ -55,9 +49,7 @@ test("a key that a deleted project had as well is that of the project that still
 });
 
 test("a task whose deletion only the call of its agent has shown leaves the agent's list", async () => {
-  const app = await createAgentTestApp();
-  const item = app.addTask("Write it down", "Thot");
-  await app.runFirstPoll();
+  const { app, item } = await createAgentTaskApp("Thot");
   app.plane.deleteItem(item);
   app.dropWebhooks();
   const start = app.actAs("Thot").setStatus("ONB-1", { status: "in_progress" });

@@ -23,11 +23,7 @@ test("joined parts keep their entities, counted in UTF-16 units", () => {
     ["✅ 👩‍👩‍👧‍👦 ", toBold("héllo"), " ", toCode("x"), toLink("ONB-1", `${ORIGINS[0]}/x`, ORIGINS)],
     "|",
   );
-  expect(toEntityTexts(joined)).toEqual([
-    ["bold", "héllo"],
-    ["code", "x"],
-    ["text_link", "ONB-1"],
-  ]);
+  expect(toEntityTexts(joined).join(" ")).toBe("bold,héllo code,x text_link,ONB-1");
 });
 
 test("a link is a link only to Plane or our own page, at an address that Telegram accepts in links", () => {

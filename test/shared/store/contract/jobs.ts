@@ -13,8 +13,7 @@ const takeIds = async (store: Store, max?: number) => (await take(store, max)).m
 
 /** Takes one job that must be there. */
 async function takeOne(store: Store): Promise<LeasedJob> {
-  const [taken] = await take(store, 1);
-  if (!taken) throw new Error("nothing to take");
+  const [taken = expect.fail("nothing to take")] = await take(store, 1);
   return taken;
 }
 

@@ -15,15 +15,10 @@ const ttl = fc.integer({ min: 1, max: 40 });
 const which = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 9 }));
 const how = fc.constantFrom("done" as const, "done" as const, "retry" as const, "fail" as const, "dead" as const);
 
+const added = fc.record({ do: fc.constant("add" as const), id, lane, delay: fc.option(delay, { nil: undefined }) });
 const call = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({ do: fc.constant("add" as const), id, lane, delay: fc.option(delay, { nil: undefined }) }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({ do: fc.constant("take" as const), ttl, max: fc.integer({ min: 0, max: 4 }) }),
-  },
+  { weight: 4, arbitrary: added },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("take" as const), ttl, max: fc.integer({ min: 0, max: 4 }) }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant("settle" as const), which, how, delay }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("replay" as const, "discard" as const), id }) },
 );
@@ -72,12 +67,8 @@ export async function playJobs(opened: OpenedStore, history: History, voidsLease
     const taken = await opened.store.take("outbox", ttl, max);
     const heads = [...lanes.values()].flatMap((lane) => lane.slice(0, 1)).filter((head) => getDueTime(head) <= now);
     expect(taken).toHaveLength(Math.min(max, heads.length));
-    expect(taken.map((one) => getDueTime(getLaneHead(one)))).toEqual(
-      heads
-        .map(getDueTime)
-        .sort((a, b) => a - b)
-        .slice(0, max),
-    );
+    const dueTimes = heads.map(getDueTime).sort((a, b) => a - b);
+    expect(taken.map((one) => getDueTime(getLaneHead(one)))).toEqual(dueTimes.slice(0, max));
     for (const one of taken) {
       const head = getLaneHead(one);
       head.tries += 1;
@@ -146,29 +137,24 @@ export async function playJobs(opened: OpenedStore, history: History, voidsLease
     }
     for (const one of calls) await play(one);
     const waiting = [...lanes.values()].flat();
-    const oldest = [...lanes.values()]
-      .flatMap((lane) => lane.slice(0, 1).map(getDueTime))
-      .filter((at) => at <= opened.time.now);
-    expect((await opened.store.stats()).queues.outbox).toEqual({
-      pending: waiting.length,
-      dead: dead.size,
-      ...omitUndefined({ oldest: oldest.length > 0 ? Math.min(...oldest) : undefined }),
-    });
+    const due = [...lanes.values()].flatMap((lane) => lane.slice(0, 1).map(getDueTime));
+    const oldest = due.filter((at) => at <= opened.time.now).sort((a, b) => a - b)[0];
+    const stats = { pending: waiting.length, dead: dead.size, ...omitUndefined({ oldest }) };
+    expect((await opened.store.stats()).queues.outbox).toEqual(stats);
     expect((await opened.store.listDeadJobs("outbox")).map(({ id }) => id).sort()).toEqual([...dead.keys()].sort());
   }
 
   // All takers have crashed; the next one finds all remaining jobs, each lane in its order.
   opened.time.now += 100;
   for (let left = [...lanes.values()].flat().length; left > 0; left--) {
-    const [one] = await take(10, 1);
-    if (!one) throw new Error(`${left} jobs are lost`);
+    const [one = expect.fail(`${left} jobs are lost`)] = await take(10, 1);
     await settle(one, { done: true });
   }
   for (const id of dead.keys()) {
     expect(await opened.store.replay("outbox", id)).toBe(true);
-    const [one] = await opened.store.take("outbox", 10, 9);
-    expect(one?.id).toBe(id);
-    if (one) expect(await opened.store.acknowledge(one, { done: true })).toBe(true);
+    const [one = expect.fail(`${id} is lost`)] = await opened.store.take("outbox", 10, 9);
+    expect(one.id).toBe(id);
+    expect(await opened.store.acknowledge(one, { done: true })).toBe(true);
     done.add(id);
   }
   expect([...done].sort()).toEqual([...seen].sort());

@@ -6,7 +6,7 @@ import { readDeliverables } from "../../../../shared/records/task-records.ts";
 import { FILE_TYPES, type NewDeliverable } from "../../../../shared/tasks/deliverables/file-check.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { ATTACHMENT_TYPES } from "../../../../simulators/plane/attachments.ts";
-import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { type AgentTestAppOptions, createAgentTaskApp } from "../../../support/agent-test-app.ts";
 import { crashAfterChange } from "../../../support/crash-after-change.ts";
 
 const toSha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -28,10 +28,8 @@ function createFile(size: number, pull: () => Promise<Uint8Array | undefined>) {
 }
 
 /** An app with a task, ONB-1, of Imhotep and Thot, for which Imhotep delivers `# Report` as `report.md` by default. */
-async function createDeliverablesApp(options: Parameters<typeof createAgentTestApp>[0] = {}) {
-  const app = await createAgentTestApp(options);
-  const item = app.addTask("Write the report", ["Imhotep", "Thot"]);
-  await app.runFirstPoll();
+async function createDeliverablesApp(options: AgentTestAppOptions = {}) {
+  const { app, item } = await createAgentTaskApp(["Imhotep", "Thot"], options);
   const deliver = (change: Partial<NewDeliverable> = {}) => {
     const file = new Blob(["# Report"]);
     return app.actAs("Imhotep").deliver({ task: "ONB-1", name: "report.md", file, ...change });
@@ -191,14 +189,10 @@ test("an empty file, one of a type that Plane does not accept and one over a lim
     await expect(deliver({ file: new Blob([]) })).rejects.toMatchObject({ code: "bad_request" });
     const message = expect.stringMatching(/5242880 \(5 MB\).*FILE_SIZE_LIMIT/);
     await expect(deliver({ file: large })).rejects.toMatchObject({ code: "too_large", message });
-    for (const [name = "", type] of [
-      ["program.exe", undefined],
-      ["Makefile", "text/html"],
-      ["program.", "application/pdf"],
-    ]) {
-      const refused = { code: "unsupported_type", message: expect.stringContaining("pdf, ") };
+    const refused = { code: "unsupported_type", message: expect.stringContaining("pdf, ") };
+    const types = { "program.exe": undefined, Makefile: "text/html", "program.": "application/pdf" };
+    for (const [name, type] of Object.entries(types))
       await expect(deliver({ name, ...omitUndefined({ type }) })).rejects.toMatchObject(refused);
-    }
   });
   expect(requests).toEqual([]);
   // The limit was raised after it was read, or lowered.

@@ -1,17 +1,11 @@
 import { expect, test } from "vitest";
-import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import { findMissingProof, parseDoneWhen, testsSchema } from "../../../../shared/tasks/lifecycle/done-criteria.ts";
-import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { type AgentTestAppOptions, createAgentTestApp } from "../../../support/agent-test-app.ts";
 
-async function createStartedTask(
-  description: string,
-  options: Parameters<typeof createAgentTestApp>[0] & { label?: string } = {},
-) {
-  const { label, ...rest } = options;
-  const app = await createAgentTestApp(rest);
-  if (label) app.plane.addLabel(app.onb, label);
-  const labels = omitUndefined({ labels: label ? [label] : undefined });
-  const item = app.addTask("Build it", "Imhotep", { description_html: description, ...labels });
+async function createStartedTask(description_html: string, labels: string[] = [], options: AgentTestAppOptions = {}) {
+  const app = await createAgentTestApp(options);
+  for (const label of labels) app.plane.addLabel(app.onb, label);
+  const item = app.addTask("Build it", "Imhotep", { description_html, labels });
   await app.runFirstPoll();
   await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
   await app.runUntilIdle();
@@ -47,7 +41,7 @@ test("OPENCLAW-18 done is refused with all missing criteria at once", async () =
 });
 
 test("OPENCLAW-18 a task labelled code requires a commit and tests, reported now or before, of which the last report counts", async () => {
-  const { app, finish } = await createStartedTask("<p>x</p>", { label: "Code" });
+  const { app, finish } = await createStartedTask("<p>x</p>", ["Code"]);
   await expect(finish({ text: "Ready." })).rejects.toMatchObject({ message: expect.stringMatching(/commit.*tests/) });
   await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress", commit: "abc1234" });
   await expect(finish({ text: "Ready." })).rejects.toMatchObject({ message: expect.not.stringContaining("commit") });
@@ -58,7 +52,7 @@ test("OPENCLAW-18 a task labelled code requires a commit and tests, reported now
 
 test("OPENCLAW-18 the settings define criteria for every task", async () => {
   const done = { summary: false, deliverable: true, commit_and_tests: "never" };
-  const { app, finish, deliver } = await createStartedTask("<p>x</p>", { label: "code", config: { done } });
+  const { app, finish, deliver } = await createStartedTask("<p>x</p>", ["code"], { config: { done } });
   await expect(finish()).rejects.toMatchObject({
     message: "ONB-1 is not done yet: no deliverable: add one with upload_deliverable. It stays in progress.",
   });

@@ -4,14 +4,12 @@ import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.t
 import { findClaim } from "../../../../shared/records/claim-record.ts";
 import { filterActionableTasks } from "../../../../shared/tasks/startable-tasks.ts";
 import { DAY, HOUR, MINUTE } from "../../../../shared/time.ts";
-import { createAgentTestApp, WORK_RULES } from "../../../support/agent-test-app.ts";
+import { type AgentTestApp, createAgentTaskApp, WORK_RULES } from "../../../support/agent-test-app.ts";
 import { answerQuestion } from "../../../support/answer-request.ts";
 
 /** A task of Thot and Imhotep that Thot has just started. */
 async function createHeldTask(config: Record<string, unknown> = {}) {
-  const app = await createAgentTestApp({ parts: WORK_RULES, config });
-  const item = app.addTask("Write it down", ["Thot", "Imhotep"]);
-  await app.runFirstPoll();
+  const { app, item } = await createAgentTaskApp(["Thot", "Imhotep"], { parts: WORK_RULES, config });
   await app.actAs("Thot").setStatus("ONB-1", { status: "in_progress" });
   await app.runUntilIdle();
   await app.poll();
@@ -83,9 +81,7 @@ test("an agent that waits for the human's answer without any call keeps its clai
   expect(await findHolder()).toBeUndefined();
 });
 
-type App = Awaited<ReturnType<typeof createAgentTestApp>>;
-
-test.each<[string, string, (app: App, item: { id: string }) => unknown]>([
+test.each<[string, string, (app: AgentTestApp, item: { id: string }) => unknown]>([
   ["reassign it", "reassigned", (app, item) => app.plane.editItem(item, { assignees: [app.getUser("Imhotep")] })],
   ["finish it", "moved", (app, item) => app.plane.editItem(item, { state: "Done" })],
   ["return it", "moved", (app, item) => app.plane.editItem(item, { state: "Backlog" })],
@@ -140,9 +136,7 @@ test("a deleted project ends its claims, and its agents learn that the project w
 const toIsoTime = (at: number) => new Date(at).toISOString().replace(".000Z", "Z");
 
 test("claiming a task is refused while another of its agents holds it, and takes it over after the claim expired, which the other's next call says", async () => {
-  const app = await createAgentTestApp();
-  app.addTask("Write it down", ["Thot", "Imhotep"]);
-  await app.runFirstPoll();
+  const { app } = await createAgentTaskApp(["Thot", "Imhotep"]);
   const claim = (agent = "Thot") => app.actAs(agent).claim("ONB-1");
   const report = () => app.actAs("Thot").report("ONB-1", {});
   const { since, until } = await claim();

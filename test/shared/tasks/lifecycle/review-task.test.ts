@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { readFinishedTasks } from "../../../../shared/accounting/history.ts";
 import { decideRequest, readOpenRequests } from "../../../../shared/requests/requests.ts";
-import { createAgentTestApp, WORK_RULES } from "../../../support/agent-test-app.ts";
+import { type AgentTestAppOptions, createAgentTestApp, WORK_RULES } from "../../../support/agent-test-app.ts";
 
 /** ONB-1 of Imhotep in review, and ONB-2 of Thot that waits for it. */
-async function createTaskInReview(options: Parameters<typeof createAgentTestApp>[0] = {}) {
+async function createTaskInReview(options: AgentTestAppOptions = {}) {
   const app = await createAgentTestApp({ parts: WORK_RULES, ...options });
   const item = app.addTask("Write the guide", "Imhotep");
   const isOld = options.version === "1.2.2";

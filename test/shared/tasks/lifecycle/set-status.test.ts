@@ -1,11 +1,8 @@
 import { expect, test } from "vitest";
-import type { PlaneVersion } from "../../../../simulators/plane/types.ts";
-import { createAgentTestApp } from "../../../support/agent-test-app.ts";
-
-const VERSIONS: PlaneVersion[] = ["1.3.1", "1.2.2"];
+import { type AgentTestAppOptions, createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 /** An app with one task for Imhotep and one for Thot. */
-async function createStatusTestApp(options: Parameters<typeof createAgentTestApp>[0] = {}) {
+async function createStatusTestApp(options: AgentTestAppOptions = {}) {
   const app = await createAgentTestApp(options);
   const item = app.addTask("Write the guide", "Imhotep");
   const other = app.addTask("Print it", "Thot");
@@ -60,7 +57,7 @@ test("a change of status does not wait for its comment, which the queue writes o
   ]);
 });
 
-test.each(VERSIONS)("OPENCLAW-04 OPENCLAW-14 on Plane %s an open blocker stops start and end", async (version) => {
+test.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-04 OPENCLAW-14 on Plane %s blockers stop", async (version) => {
   const { app, item, other, setStatus } = await createStatusTestApp({ version });
   const third = app.addTask("Bind it", "Imhotep");
   await app.poll();
@@ -137,4 +134,57 @@ test("people move any task without a claim, of which the agent's next call tells
   await expect(setStatus({ status: "in_progress" }, "Concierge")).rejects.toMatchObject({ code: "forbidden" });
   expect(await setStatus({ status: "blocked", text: "Not yet." }, "Concierge")).toMatchObject({ status: "blocked" });
   expect(await setStatus({ status: "cancelled" }, "Concierge")).toMatchObject({ status: "cancelled" });
+});
+
+const FORBIDDEN = { status: 403, body: JSON.stringify({ detail: "You do not have permission." }) };
+const INVALID = { status: 400, body: JSON.stringify({ state: ["Not valid."] }) };
+
+/** The same with ONB-1 in progress; from `refuse` on Plane refuses Imhotep's requests of this kind for good. */
+async function createStartedTask() {
+  const task = await createStatusTestApp();
+  const { app, setStatus } = task;
+  const start = () => setStatus({ status: "in_progress" });
+  await start();
+  await app.runUntilIdle();
+  return {
+    ...{ ...task, start },
+    refuse: (match: { method?: string; path: string }, fault = FORBIDDEN, owner = [app.getUser("Imhotep")]) =>
+      app.plane.faults.add({ ...match, ...(owner[0] ? { owner: owner[0] } : {}) }, { kind: "status", ...fault }),
+    finish: () => setStatus({ status: "done", text: "Ready." }),
+    getFailures: () => app.actions.flatMap(({ event }) => (event.kind === "failed" ? [event] : [])),
+  };
+}
+
+const REPORT = { task: "ONB-1", name: "a.pdf", file: new Blob(["%PDF-1.4"]) };
+
+test.each<[string, string, string, (task: Awaited<ReturnType<typeof createStartedTask>>) => Promise<unknown>]>([
+  ["status change", "work-items", "statusNotSet", ({ finish }) => finish()],
+  ["comment", "comments", "commentNotPosted", ({ app }) => app.actAs("Imhotep").comment("ONB-1", { text: "Half" })],
+  ["upload", "attachments", "fileNotAttached", ({ app }) => app.actAs("Imhotep").deliver(REPORT)],
+])("OPENCLAW-15 a %s refused for good blocks", async (kind, path, code, run) => {
+  const task = await createStartedTask();
+  const { app, item } = task;
+  const method = kind === "status change" ? "PATCH" : "POST";
+  task.refuse({ method, path });
+  // Groundcrew's own key is tried as well.
+  if (kind === "upload") task.refuse({ method, path }, INVALID, []);
+  await expect(run(task)).rejects.toThrow(/The task is blocked now.*Do not retry/);
+  await app.runUntilIdle();
+  expect((await app.readItem(item))?.snapshot.status).toBe("blocked");
+  expect(task.getFailures()).toMatchObject([{ agent: "Imhotep", refusal: { name: code } }]);
+  expect(app.readComments(item).filter((comment) => comment.includes("<strong>Blocked</strong>"))).toHaveLength(1);
+  expect(app.logged).toContainEqual(expect.objectContaining({ level: "error", item: "ONB-1", agent: "Imhotep" }));
+  app.plane.faults.clear();
+  expect(await task.start()).toMatchObject({ status: "in_progress", heldUntil: expect.any(Number) });
+  await run(task);
+});
+
+test("when Groundcrew may not block the task either, the human is notified once and the agent's call is refused with the reason", async () => {
+  const { app, item, refuse, finish, getFailures } = await createStartedTask();
+  refuse({ method: "PATCH", path: "work-items" }, FORBIDDEN, []);
+  await expect(finish()).rejects.toMatchObject({ message: expect.stringContaining("could not be blocked") });
+  await expect(finish()).rejects.toMatchObject({ code: "forbidden" });
+  await app.runUntilIdle();
+  expect(app.readPlaneItem(item).state).toBe("In Progress");
+  expect(getFailures()).toHaveLength(1);
 });

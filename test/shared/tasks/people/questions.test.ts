@@ -2,14 +2,12 @@ import { expect, test } from "vitest";
 import { claimsTick } from "../../../../functions/work.ts";
 import { type NewQuestion, readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
 import { HOUR, MINUTE } from "../../../../shared/time.ts";
-import { createAgentTestApp, WORK_RULES } from "../../../support/agent-test-app.ts";
+import { createAgentTaskApp, WORK_RULES } from "../../../support/agent-test-app.ts";
 import { answerQuestion } from "../../../support/answer-request.ts";
 import { getTool } from "../../../support/get-tool.ts";
 
 async function createQuestionApp() {
-  const app = await createAgentTestApp({ parts: WORK_RULES });
-  const item = app.addTask("Write it down", "Thot");
-  await app.runFirstPoll();
+  const { app, item } = await createAgentTaskApp("Thot", { parts: WORK_RULES });
   /** How often it has been asked since the last call, including reminders. */
   const countAskedEvents = () => app.takeEvents().filter((line) => line === "ONB-1 asked").length;
   const readQuestions = () => readTaskQuestions(app.deps, item.id);
@@ -22,22 +20,17 @@ async function createQuestionApp() {
       await app.drain();
       return countAskedEvents();
     },
-    /** Writes a comment in Plane as a person, and polls so that it is observed. */
-    async writeComment(html: string) {
-      app.advance(1_000);
-      app.plane.addComment(item, html);
-      app.advance(1_000);
-      await app.poll();
-      await app.drain();
-    },
   };
 }
 
 test("a question that waits is found again by its comment after the store was lost, and an answered one is not", async () => {
-  const { app, item, ask, answer, readQuestions, writeComment } = await createQuestionApp();
+  const { app, item, ask, answer, readQuestions } = await createQuestionApp();
   await app.actAs("Thot").setStatus("ONB-1", { status: "in_progress" });
   await ask({ text: "Which?" });
-  await writeComment("<p>Red</p>");
+  app.advance(1_000);
+  app.plane.addComment(item, "<p>Red</p>");
+  app.advance(1_000);
+  await app.poll();
   await ask({ text: "How **large**?", choices: ["A4", "A5"], urgency: "high" });
   const before = (await readQuestions()).at(-1);
   app.advance(MINUTE);
@@ -101,11 +94,7 @@ test("the answer to a question becomes a comment that names its author, is publi
     "<p><strong>Answer</strong> (Ada &#60;b&#62;):</p><p>Red <em>or</em> &#x3C;i>blue&#x3C;/i></p>",
   );
   const { questions } = await app.actAs("Thot").details("ONB-1");
-  expect(questions.latest).toEqual([
-    {
-      ...{ at: expect.any(String), agent: "Thot", text: "Which **colour**?" },
-      ...{ answer: "Red *or* <i>blue</i>", by: "Ada <b>" },
-    },
-  ]);
+  const question = { at: expect.any(String), agent: "Thot", text: "Which **colour**?" };
+  expect(questions.latest).toEqual([{ ...question, answer: "Red *or* <i>blue</i>", by: "Ada <b>" }]);
   expect(await advanceAndCount(10 * HOUR), "reminders").toBe(0);
 });

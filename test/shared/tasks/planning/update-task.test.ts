@@ -32,11 +32,7 @@ async function createPlanApp(options: Parameters<typeof createHttpTestApp>[0] = 
       app.advance(60_000);
       await app.pollUntilIdle();
     },
-    async readStored() {
-      const item = await app.readItem(third);
-      if (!item) throw new Error("The item is not known.");
-      return item;
-    },
+    readStored: async () => (await app.readItem(third)) ?? expect.fail("The item is not known."),
   };
 }
 
