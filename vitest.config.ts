@@ -26,7 +26,6 @@ const PARTS = ["test/shared/**/*.test.ts", "test/functions/**/*.test.ts"];
 /** Those that start programs, which takes long in a process that has grown: each has a process of its own. */
 const STARTING_PARTS = [
   "test/functions/store-tick.test.ts",
-  "test/functions/tickets/ticket-stores.test.ts",
   "test/functions/webhooks/inbox-handler.test.ts",
   "test/shared/procedure/crash-at-every-step.test.ts",
   "test/shared/store/model.test.ts",
