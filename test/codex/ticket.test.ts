@@ -147,8 +147,9 @@ async function runHostileTicket(isBoxed: boolean) {
 test("in a box, a command that was allowed reaches neither the socket nor the memory of what allows the next one", async () => {
   const { rig, key, read } = await runHostileTicket(true);
   const second = await rig.waitForRequest("permission", "touch second.txt");
-  const rounds = Number(read("rounds.txt"));
-  await rig.waitFor(() => Number(read("rounds.txt"))).toBeGreaterThan(rounds + 2);
+  const countRounds = () => Number(read("rounds.txt") ?? 0);
+  const rounds = countRounds();
+  await rig.waitFor(countRounds).toBeGreaterThan(rounds + 2);
   expect(read("found.json")).toBeUndefined();
   expect(rig.readWork(key, "second.txt")).toBeUndefined();
   writeFileSync(join(rig.host.runnerFolder, "worktrees", key, "stop"), "");
