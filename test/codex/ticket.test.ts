@@ -65,6 +65,15 @@ test(`a ticket runs with ${CODEX && execFileSync(CODEX, ["--version"], { encodin
   expectNothingWritten(rig);
 });
 
+/** Approves a ticket, and allows its first request after kill -9 of the runner, which starts again then. */
+async function allowFirstWithoutRunner(rig: Awaited<ReturnType<typeof createCodexRig>>, key: string): Promise<void> {
+  await rig.approve(key);
+  const first = await rig.waitForRequest("permission", "first.txt");
+  await rig.stop("runner", "SIGKILL");
+  await rig.decide(first, "allow");
+  rig.start("runner");
+}
+
 test("kill -9 of the runner and of the app-server while a request waits: it stays one, and the thread goes on", async () => {
   const rig = await createCodexRig({ isApart: true });
   const { key } = await rig.addTicket([
@@ -72,11 +81,7 @@ test("kill -9 of the runner and of the app-server while a request waits: it stay
     "permission git commit -q --allow-empty -m made",
     toDone("Done"),
   ]);
-  await rig.approve(key);
-  const first = await rig.waitForRequest("permission", "first.txt");
-  await rig.stop("runner", "SIGKILL");
-  await rig.decide(first, "allow");
-  rig.start("runner");
+  await allowFirstWithoutRunner(rig, key);
   const second = await rig.waitForRequest("permission", "git commit");
   expect(rig.readWork(key, "first.txt")).toBe("once\n");
   await rig.restart("runner");
@@ -173,11 +178,7 @@ test("kill -9 of the runner and of a box while a request waits: its command neve
     "run git add -A && git commit -qm made",
     toDone("Done"),
   ]);
-  await rig.approve(key);
-  const first = await rig.waitForRequest("permission", "first.txt");
-  await rig.stop("runner", "SIGKILL");
-  await rig.decide(first, "allow");
-  rig.start("runner");
+  await allowFirstWithoutRunner(rig, key);
   await rig.waitForRequest("permission", "second.txt");
   const pane = rig.host.tmux("list-panes", "-a", "-F", "#{pane_pid}").trim();
   const [box = ""] = readFileSync(`/proc/${pane}/task/${pane}/children`, "utf8").trim().split(" ");

@@ -13,7 +13,7 @@ export const HOOK_TOKEN = "marked-secret-hook-token";
 export const MODEL_KEY = "marked-secret-model-key";
 export const ENV_SECRET = "marked-secret-database-password";
 
-/** A folder with the files by which the stand-ins in `bin` are told what to do, and those that they write. */
+/** A folder with the stand-in programs in `bin`, the files that control them, and the files that they write. */
 export function createWorld() {
   const folder = createTestFolder("openclaw");
   const world = join(folder, "world");
